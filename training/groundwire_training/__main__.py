@@ -1,0 +1,3 @@
+from groundwire_training.cli import main
+
+raise SystemExit(main())
