@@ -1,0 +1,277 @@
+import { join } from "node:path";
+import { LRUCache } from "lru-cache";
+import type { Bundle } from "../bundle/bundle.js";
+import { GroundwireError, isGroundwireError } from "../errors.js";
+import { createBatcher, type Entry } from "./batcher.js";
+import { checkText, checkTokens, createTokenizer, type TokenizedText } from "./tokenizer.js";
+import type { EncodeReply, EncodeRequest } from "./protocol.js";
+import { createWorkerPool } from "./worker-pool.js";
+
+export interface Encoded {
+  /** [D], pooled and not normalised. Shared between callers: do not change it. */
+  vector: Float32Array;
+  /** Euclidean length of the vector. */
+  norm: number;
+  tokenCount: number;
+  truncated: boolean;
+}
+
+export interface EncodeOptions {
+  /** Abandons the texts: what has not reached the model never will. */
+  signal?: AbortSignal;
+  /** Milliseconds until unanswered texts become TIMEOUT errors. @default the encoder's timeoutMs */
+  timeoutMs?: number;
+  /** Name of the list in messages, as in `texts[3]`. @default "texts" */
+  field?: string;
+  /** Receives what this call spent, for the Server-Timing header. */
+  timings?: Timings;
+}
+
+/** Milliseconds; waiting and computing are those of the slowest text. */
+export interface Timings {
+  tokenizeMs: number;
+  queueMs: number;
+  inferMs: number;
+}
+
+export interface EncoderOptions {
+  /** Worker threads, each with a session of its own. */
+  workers: number;
+  threadsPerWorker: number;
+  /** Most padded tokens in a batch. */
+  maxBatchTokens: number;
+  /** Most texts that may wait. */
+  maxQueue: number;
+  /** Milliseconds a call may take. */
+  timeoutMs: number;
+  /** Vectors kept for texts seen before; 0 turns the cache off. */
+  cacheEntries: number;
+  /** Told of every stage's duration in milliseconds. */
+  observe?: (stage: "tokenize" | "queue" | "infer", ms: number) => void;
+}
+
+export interface EncoderStats {
+  batches: number;
+  /** Rows given to the model. */
+  texts: number;
+  paddedTokens: number;
+  cacheHits: number;
+  cacheMisses: number;
+  /** Texts that found the same text already under way. */
+  shared: number;
+  queued: number;
+  restarts: number;
+}
+
+export interface Encoder {
+  readonly dimension: number;
+  readonly fingerprint: string;
+  /** One result a text, in order; a bad text is an error in its own place. Never rejects. */
+  encode(texts: readonly string[], options?: EncodeOptions): Promise<(Encoded | GroundwireError)[]>;
+  tokenize(text: string): TokenizedText;
+  stats(): EncoderStats;
+  /** Kills one worker as a fault would. For tests of recovery. */
+  killWorker(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A text under way, with the number of callers that still wait. */
+interface Flight {
+  promise: Promise<Encoded>;
+  callers: number;
+  queueMs: number;
+  inferMs: number;
+}
+
+/** Longest stretch of tokenizing before other work of the event loop gets its turn. */
+const SLICE_MS = 4;
+
+/**
+ * The main path: texts -> vectors.
+ * @throws Error when the model cannot be loaded.
+ */
+export async function createEncoder(bundle: Bundle, options: EncoderOptions): Promise<Encoder> {
+  const { manifest } = bundle;
+  const tokenize = createTokenizer(bundle.tokenizer, manifest.maxTokens);
+  const pool = await createWorkerPool<EncodeRequest, EncodeReply>(
+    {
+      kind: "encode",
+      model: join(bundle.directory, "language.onnx"),
+      threads: options.threadsPerWorker,
+      extra: nestConfig(manifest.session?.configEntries ?? {}),
+    },
+    options.workers,
+  );
+  const cache =
+    options.cacheEntries > 0 ? new LRUCache<string, Encoded>({ max: options.cacheEntries }) : undefined;
+  const flights = new Map<string, Flight>();
+  const counts = { batches: 0, texts: 0, paddedTokens: 0, cacheHits: 0, cacheMisses: 0, shared: 0 };
+  const observe = options.observe ?? (() => undefined);
+
+  const batcher = createBatcher({
+    maxBatchTokens: options.maxBatchTokens,
+    maxQueue: options.maxQueue,
+    capacity: () => pool.idle,
+    run: async (ids, rows, length) => {
+      const reply = await pool.run({ ids, rows, length });
+      observe("infer", reply.inferMs);
+      return reply.vectors;
+    },
+    observe: ({ rows, length, queueMs }) => {
+      counts.batches += 1;
+      counts.texts += rows;
+      counts.paddedTokens += rows * length;
+      for (const ms of queueMs) observe("queue", ms);
+    },
+  });
+  pool.onIdle = batcher.pump;
+
+  async function encode(
+    texts: readonly string[],
+    call: EncodeOptions = {},
+  ): Promise<(Encoded | GroundwireError)[]> {
+    const field = call.field ?? "texts";
+    const deadline = createDeadline(call.timeoutMs ?? options.timeoutMs, call.signal);
+    const pending: Promise<Encoded | GroundwireError>[] = [];
+    let sliceStarted = performance.now();
+    for (const [i, text] of texts.entries()) {
+      pending.push(encodeOne(text, `${field}[${i}]`, deadline, call.timings).catch(toGroundwireError));
+      if (performance.now() - sliceStarted < SLICE_MS) continue;
+      // What stands in the queue may start while the rest is tokenized.
+      batcher.pump();
+      await new Promise(setImmediate);
+      sliceStarted = performance.now();
+    }
+    batcher.pump();
+    try {
+      return await Promise.all(pending);
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async function encodeOne(
+    text: string,
+    field: string,
+    deadline: Deadline,
+    timings?: Timings,
+  ): Promise<Encoded> {
+    checkText(text, field);
+    const cached = cache?.get(text);
+    if (cached) {
+      counts.cacheHits += 1;
+      return cached;
+    }
+    const flight = joinFlight(text) ?? launch(text, field, timings);
+    try {
+      return await Promise.race([flight.promise, deadline.expired]);
+    } finally {
+      flight.callers -= 1;
+      if (timings) {
+        timings.queueMs = Math.max(timings.queueMs, flight.queueMs);
+        timings.inferMs = Math.max(timings.inferMs, flight.inferMs);
+      }
+    }
+  }
+
+  function joinFlight(text: string): Flight | undefined {
+    const flight = flights.get(text);
+    // Without callers it may already have been skipped.
+    if (!flight || flight.callers === 0) return undefined;
+    flight.callers += 1;
+    counts.shared += 1;
+    return flight;
+  }
+
+  function launch(text: string, field: string, timings?: Timings): Flight {
+    const started = performance.now();
+    const tokens = tokenize(text);
+    checkTokens(tokens, text, field);
+    const enqueuedAt = performance.now();
+    observe("tokenize", enqueuedAt - started);
+    if (timings) timings.tokenizeMs += enqueuedAt - started;
+    counts.cacheMisses += 1;
+    const flight: Flight = {
+      promise: Promise.resolve(undefined as never),
+      callers: 1,
+      queueMs: 0,
+      inferMs: 0,
+    };
+    flight.promise = new Promise<Float32Array>((resolve, reject) => {
+      const wanted = (): boolean => flight.callers > 0;
+      batcher.add({ ids: tokens.ids, wanted, enqueuedAt, resolve, reject } satisfies Entry);
+    })
+      .then((vector) => {
+        const encoded = {
+          vector,
+          norm: euclideanNorm(vector),
+          tokenCount: tokens.tokenCount,
+          truncated: tokens.truncated,
+        };
+        cache?.set(text, encoded);
+        return encoded;
+      })
+      .finally(() => {
+        if (flights.get(text) === flight) flights.delete(text);
+      });
+    // A flight that every caller has left may still fail.
+    flight.promise.catch(() => undefined);
+    flights.set(text, flight);
+    return flight;
+  }
+
+  return {
+    dimension: manifest.dimension,
+    fingerprint: manifest.fingerprint,
+    encode,
+    tokenize,
+    stats: () => ({ ...counts, queued: batcher.queued, restarts: pool.restarts }),
+    killWorker: pool.killOne,
+    close: pool.close,
+  };
+}
+
+interface Deadline {
+  /** Rejects with TIMEOUT at the deadline, or when the caller has gone. */
+  expired: Promise<never>;
+  clear: () => void;
+}
+
+function createDeadline(timeoutMs: number, signal?: AbortSignal): Deadline {
+  let clear = (): void => undefined;
+  const expired = new Promise<never>((_resolve, reject) => {
+    const fail = (message: string): void => reject(new GroundwireError("TIMEOUT", message));
+    const timer = setTimeout(
+      () => fail(`the request took longer than its limit of ${timeoutMs} ms`),
+      timeoutMs,
+    );
+    const abort = (): void => fail("the client has gone");
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    clear = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    };
+  });
+  expired.catch(() => undefined);
+  return { expired, clear };
+}
+
+function toGroundwireError(error: unknown): GroundwireError {
+  if (isGroundwireError(error)) return error;
+  return new GroundwireError("INTERNAL", "the text could not be encoded", { cause: error });
+}
+
+/** {"session.a": "1"} becomes {session: {a: "1"}}, the shape that onnxruntime-node reads. */
+function nestConfig(entries: Record<string, string>): Record<string, unknown> {
+  const nested: Record<string, Record<string, string>> = {};
+  for (const [key, value] of Object.entries(entries)) {
+    const dot = key.indexOf(".");
+    (nested[key.slice(0, dot)] ??= {})[key.slice(dot + 1)] = value;
+  }
+  return nested;
+}
+
+function euclideanNorm(vector: Float32Array): number {
+  return Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+}

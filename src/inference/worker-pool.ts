@@ -1,0 +1,158 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import type { WorkerReply, WorkerSettings } from "./protocol.js";
+
+export interface WorkerPool<Request, Reply> {
+  /** Workers that could take a request now. */
+  readonly idle: number;
+  /** Workers replaced after a death. */
+  readonly restarts: number;
+  /**
+   * Runs a request on an idle worker. If the worker dies, another tries once more.
+   * @throws Error when the model fails, or two workers died over this request.
+   */
+  run: (request: Request) => Promise<Reply>;
+  /** Called each time a worker becomes idle. */
+  onIdle: () => void;
+  /** Kills one worker as a fault would. For tests of recovery. */
+  killOne: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+interface Task<Request, Reply> {
+  request: Request;
+  attempts: number;
+  resolve: (reply: Reply) => void;
+  reject: (error: Error) => void;
+}
+
+interface Member<Request, Reply> {
+  worker: Worker;
+  ready: boolean;
+  task: Task<Request, Reply> | undefined;
+}
+
+const MAX_ATTEMPTS = 2;
+const RESTART_DELAY_MS = 200;
+
+/**
+ * Starts workers and keeps their number.
+ * @throws Error when a worker cannot load its model at the start.
+ */
+export async function createWorkerPool<Request, Reply>(
+  settings: WorkerSettings,
+  size: number,
+): Promise<WorkerPool<Request, Reply>> {
+  const members = new Set<Member<Request, Reply>>();
+  const waiting: Task<Request, Reply>[] = [];
+  let closing = false;
+  let restarts = 0;
+
+  function start(): Promise<void> {
+    const worker = new Worker(workerUrl(), { workerData: settings });
+    const member: Member<Request, Reply> = { worker, ready: false, task: undefined };
+    members.add(member);
+    return new Promise((resolve, reject) => {
+      worker.on("message", (message: WorkerReply<Reply>) => {
+        if ("ready" in message) {
+          member.ready = true;
+          resolve();
+        } else finish(member, message);
+        assign();
+      });
+      // An "exit" follows every "error".
+      worker.on("error", reject);
+      worker.on("exit", (code) => {
+        reject(new Error(`a worker ended with code ${code}`));
+        replace(member);
+      });
+    });
+  }
+
+  function finish(
+    member: Member<Request, Reply>,
+    message: Exclude<WorkerReply<Reply>, { ready: true }>,
+  ): void {
+    const { task } = member;
+    member.task = undefined;
+    if ("error" in message) task?.reject(new Error(message.error));
+    else task?.resolve(message.reply);
+  }
+
+  function replace(member: Member<Request, Reply>): void {
+    members.delete(member);
+    if (member.task) retry(member.task);
+    if (closing) return;
+    restarts += 1;
+    // One that died before it was ready may do so again: not in a tight loop.
+    setTimeout(restart, member.ready ? 0 : RESTART_DELAY_MS);
+  }
+
+  function restart(): void {
+    // A failed start ends in an "exit", which asks for the next one.
+    if (!closing) start().catch(() => undefined);
+  }
+
+  function retry(task: Task<Request, Reply>): void {
+    if (closing || task.attempts >= MAX_ATTEMPTS)
+      task.reject(new Error("the worker died while it ran this request"));
+    else waiting.unshift(task);
+  }
+
+  function idleMembers(): Member<Request, Reply>[] {
+    return [...members].filter((member) => member.ready && !member.task);
+  }
+
+  function assign(): void {
+    for (const member of idleMembers()) {
+      const task = waiting.shift();
+      if (!task) return pool.onIdle();
+      task.attempts += 1;
+      member.task = task;
+      member.worker.postMessage(task.request);
+    }
+  }
+
+  const pool: WorkerPool<Request, Reply> = {
+    get idle() {
+      return Math.max(0, idleMembers().length - waiting.length);
+    },
+    get restarts() {
+      return restarts;
+    },
+    onIdle: () => undefined,
+    run(request) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ request, attempts: 0, resolve, reject });
+        assign();
+      });
+    },
+    async killOne() {
+      const [member] = members;
+      await member?.worker.terminate();
+    },
+    async close() {
+      closing = true;
+      await Promise.all([...members].map(({ worker }) => worker.terminate()));
+      for (const task of waiting.splice(0)) task.reject(new Error("the workers are closed"));
+    },
+  };
+
+  try {
+    await Promise.all(Array.from({ length: size }, start));
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+  return pool;
+}
+
+/** Workers are compiled JavaScript; from TypeScript sources (tests) they come from dist/. */
+function workerUrl(): URL {
+  const beside = new URL("./worker.js", import.meta.url);
+  if (existsSync(fileURLToPath(beside))) return beside;
+  const built = new URL("../../dist/inference/worker.js", import.meta.url);
+  if (existsSync(fileURLToPath(built))) return built;
+  throw new Error("dist/inference/worker.js is missing: run `npm run build:gateway` first");
+}
