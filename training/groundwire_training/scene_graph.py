@@ -28,7 +28,7 @@ class SceneGraph:
             raise ValueError(f"graph: names object {missing}, has {len(self.objects)} objects")
 
     def tuples(self) -> set[tuple[str, str, str]]:
-        """(subject, predicate, object) and (object, `is`, attribute), by name: what the parser is scored on."""
+        """(subject, predicate, object) and (object, `is`, attribute), by name: what a parser is scored on."""
         relations = {(self.objects[s], predicate, self.objects[o]) for s, predicate, o in self.relations}
         return relations | {(self.objects[i], ATTRIBUTE_PREDICATE, value) for i, value in self.attributes}
 
