@@ -1,0 +1,162 @@
+"""Configuration of stages 1, 2 and 4: one keyword-only dataclass a stage, saved as JSON beside the weights.
+
+Presets: `paper` has exactly the published values (model.md, section 1), `compact` what measures best on
+the validation split of the data at hand, `smoke` the smallest run that passes through every line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+Config = TypeVar("Config", bound="LoopConfig")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """What every stage's training loop needs. Learning rates are peaks; see `train_loop.rate_at`."""
+
+    seed: int
+    epochs: int
+    batch_size: int  # items of one optimizer step and process group, over all ranks and accumulated parts
+    learning_rate: float
+    betas: tuple[float, float] = (0.95, 0.999)
+    weight_decay: float = 5e-7
+    schedule: str = "halving"  # "halving": halved every `halve_every` epochs; "cosine": to zero
+    halve_every: int = 15  # epochs
+    warmup_steps: int = 0
+    clip_norm: float | None = None
+    accumulation: int = 1  # parts of a batch, each contrasted on its own
+    patience: int | None = None  # validations without improvement before an early stop
+    checkpoint_minutes: float = 3.0
+    bf16: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage2Config(LoopConfig):
+    """Two-stream contrast (paper, section 2.3) and the additions of model.md, section 2.5."""
+
+    trunk: str
+    top_layers: int  # BERT layers that learn, counted from the last
+    dropout: float
+    visual_learning_rate: float
+    sigma: float = 0.1
+    heads: int = 12
+    position: str = "learned"
+    head_gain: float | None = None  # language and visual heads start at gain x identity; None: random
+    learn_scale: bool = False  # one learned factor on the similarity
+    max_caption_tokens: int = 64
+    mirror: bool = False  # half of the photos are mirrored
+    word_weight: float = 0.0  # photos against single words and phrases of their captions
+    phrase_share: float = 0.3  # of those, how many are two-word phrases
+    text_negatives: int = 0  # frequent words said of no photo, added to each step's words
+    distill_weight: float = 0.0  # cosine matrix of the ungrounded teacher
+    distill_words: int = 0  # frequent words added to each step for it
+    word_pooling: str = "content"
+    gradient_checkpointing: bool = False
+
+
+PAPER_LOOP: dict[str, Any] = {"seed": 0, "betas": (0.95, 0.999), "weight_decay": 5e-7, "halve_every": 15}
+
+STAGE2_PRESETS = {
+    "paper": Stage2Config(
+        **PAPER_LOOP,
+        epochs=100,
+        batch_size=180,
+        learning_rate=5e-5,
+        visual_learning_rate=5e-5,
+        trunk="vgg16",
+        top_layers=8,
+        dropout=0.3,
+    ),
+    "compact": Stage2Config(
+        seed=0,
+        epochs=14,
+        batch_size=128,
+        learning_rate=1e-4,
+        visual_learning_rate=6e-4,
+        betas=(0.9, 0.98),
+        weight_decay=1e-4,
+        schedule="cosine",
+        warmup_steps=50,
+        clip_norm=5.0,
+        patience=4,
+        bf16=True,
+        trunk="mobilenet_v2",
+        top_layers=6,
+        dropout=0.2,
+        head_gain=0.1,
+        learn_scale=True,
+        max_caption_tokens=32,
+        mirror=True,
+        word_weight=1.0,
+        text_negatives=128,
+        distill_weight=20.0,
+        distill_words=128,
+    ),
+    "smoke": Stage2Config(
+        seed=0,
+        epochs=1,
+        batch_size=8,
+        learning_rate=1e-4,
+        visual_learning_rate=6e-4,
+        trunk="mobilenet_v2",
+        top_layers=2,
+        dropout=0.1,
+        head_gain=0.1,
+        learn_scale=True,
+        max_caption_tokens=16,
+        mirror=True,
+        word_weight=1.0,
+        text_negatives=8,
+        distill_weight=20.0,
+        distill_words=8,
+    ),
+}
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """`--set name=value`, any number of times: overrides fields of the preset."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="override the preset"
+    )
+
+
+def configure(presets: dict[str, Config], preset: str, overrides: list[str]) -> Config:
+    """The preset with its overrides. Raises `ValueError` for an unknown name or a value of the wrong type."""
+    config = presets[preset]
+    known = {field.name for field in dataclasses.fields(config)}
+    values: dict[str, Any] = {}
+    for override in overrides:
+        name, _, text = override.partition("=")
+        if name not in known:
+            raise ValueError(f"--set: {name!r} is not a field; valid ones are {', '.join(sorted(known))}")
+        values[name] = parse_value(name, text, getattr(config, name))
+    return dataclasses.replace(config, **values)
+
+
+def parse_value(name: str, text: str, current: Any) -> Any:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    if isinstance(current, bool) is not isinstance(value, bool):
+        kind = "true or false" if isinstance(current, bool) else "a number or text"
+        raise ValueError(f"--set {name}: must be {kind}, got {text!r}")
+    if isinstance(current, float) and isinstance(value, int):
+        return float(value)
+    if isinstance(current, (str, int, float)) and not isinstance(value, type(current)):
+        raise ValueError(f"--set {name}: must be of type {type(current).__name__}, got {text!r}")
+    return tuple(value) if isinstance(current, tuple) else value
+
+
+def to_json(config: LoopConfig) -> dict[str, Any]:
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def save_config(config: LoopConfig, path: Path) -> None:
+    path.write_text(json.dumps(to_json(config), indent=2) + "\n", encoding="utf-8")

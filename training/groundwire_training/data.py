@@ -1,0 +1,74 @@
+"""Captioned photos in COCO caption format, and the epochs drawn from them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .records import RecordLog
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionedSplit:
+    """One split: `captions[i]` are all captions of the photo `files[i]`."""
+
+    files: list[str]
+    captions: list[list[str]]
+    sources: list[Path]  # folders or tar shards that hold the photos
+    log: RecordLog = field(compare=False)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def load_captions(captions_file: Path, sources: list[Path]) -> CaptionedSplit:
+    """Reads a COCO caption file. Empty captions and captions of unlisted photos are bad records."""
+    if not captions_file.is_file():
+        raise FileNotFoundError(f"captions: {captions_file} is missing")
+    document = json.loads(captions_file.read_text(encoding="utf-8"))
+    log = RecordLog(path=captions_file)
+    by_photo: dict[int, list[str]] = {image["id"]: [] for image in document["images"]}
+    for annotation in document["annotations"]:
+        caption = annotation["caption"].strip()
+        if not caption:
+            log.skip(str(annotation["id"]), "caption must hold a visible character")
+        elif annotation["image_id"] not in by_photo:
+            log.skip(str(annotation["id"]), f"image_id {annotation['image_id']} must be listed in images")
+        else:
+            log.good()
+            by_photo[annotation["image_id"]].append(caption)
+    log.check()
+    captioned = [image for image in document["images"] if by_photo[image["id"]]]
+    return CaptionedSplit(
+        files=[Path(image["file_name"]).name for image in captioned],
+        captions=[by_photo[image["id"]] for image in captioned],
+        sources=sources,
+        log=log,
+    )
+
+
+def load_split(data: Path, split: str) -> CaptionedSplit:
+    """The split `train`, `val` or `test` of `<data>/flickr8k`, or of any folder laid out like it.
+
+    Photos are `images_<split>.tar`, `images_<split>_*.tar` or a folder `images_<split>` or `images`.
+    """
+    folder = data / "flickr8k"
+    sources = sorted(folder.glob(f"images_{split}.tar")) + sorted(folder.glob(f"images_{split}_*.tar"))
+    sources = sources or [path for path in (folder / f"images_{split}", folder / "images") if path.is_dir()]
+    if not sources:
+        raise FileNotFoundError(f"photos: {folder} holds no images_{split}*.tar, images_{split}/ or images/")
+    return load_captions(folder / f"captions_{split}.json", sources)
+
+
+def step_generator(seed: int, *stream: int) -> np.random.Generator:
+    """Random numbers that depend on nothing but the seed and where we are, so that a resumed run draws
+    what an uninterrupted one would have drawn."""
+    return np.random.default_rng([seed, *stream])
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of `count` items in an epoch."""
+    return step_generator(seed, epoch, 0).permutation(count)

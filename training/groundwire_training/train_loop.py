@@ -1,0 +1,211 @@
+"""The one training loop: every stage hands it a model, batches, a loss and a validation.
+
+Killed at any moment and started again, a run ends with the same weights, bit for bit on CPU, as one left
+alone: data order, dropout and learning rate depend only on the seed and the step's number.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from .checkpoint import checkpoint_folder, is_finished, mark_finished, read_progress, restore, save_checkpoint
+from .config import LoopConfig, save_config
+
+SELECTION = "selection"  # the key of `validate` by which checkpoints are ranked, higher is better
+
+
+class Stage(Protocol):
+    """What a stage gives to `train`."""
+
+    config: LoopConfig
+    model: nn.Module  # its forward takes a batch; all that learns is inside it
+    steps_per_epoch: int
+
+    def saved_modules(self) -> Mapping[str, nn.Module]:
+        """Parts of the model, by the name of their weights file."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Learnable parameters with their peak `lr`."""
+
+    def set_training(self) -> None:
+        """Training mode for what learns, evaluation mode for what is frozen."""
+
+    def batch(self, epoch: int, step: int, part: int, rank: int, world: int) -> Any:
+        """This rank's share of accumulated part `part` of an epoch's step."""
+
+    def loss(self, outputs: Any, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss over the part's rows of all ranks, and figures to log."""
+
+    def validate(self, accelerator: Accelerator) -> dict[str, float]:
+        """Figures of the validation split, among them `selection`."""
+
+
+def train(stage: Stage, stage_dir: Path, *, description: str) -> dict[str, Any]:
+    """Trains to the end or to an early stop; returns the best checkpoint's state. Resumes by itself."""
+    if is_finished(stage_dir):
+        return final_state(stage_dir)
+    config = stage.config
+    accelerator = Accelerator(
+        mixed_precision="bf16" if config.bf16 else "no", cpu=not torch.cuda.is_available()
+    )
+    optimizer = make_optimizer(stage)
+    state: dict[str, Any] = {
+        "step": 0,
+        "best": -math.inf,
+        "bestStep": 0,
+        "stale": 0,
+        "seconds": 0.0,
+        "history": [],
+    }
+    stage_dir.mkdir(parents=True, exist_ok=True)
+    if read_progress(stage_dir) is not None:
+        state = restore(checkpoint_folder(stage_dir, "last"), stage.saved_modules(), optimizer)
+    save_config(config, stage_dir / "config.json")
+    model, optimizer = accelerator.prepare(stage.model, optimizer)
+    _Loop(stage, stage_dir, accelerator, model, optimizer, state, description).run()
+    accelerator.wait_for_everyone()
+    return final_state(stage_dir)
+
+
+def final_state(stage_dir: Path) -> dict[str, Any]:
+    return json.loads((checkpoint_folder(stage_dir, "last") / "state.json").read_text(encoding="utf-8"))
+
+
+def make_optimizer(stage: Stage) -> torch.optim.Optimizer:
+    config = stage.config
+    groups = [{**group, "peak": group["lr"]} for group in stage.parameter_groups()]
+    return torch.optim.AdamW(
+        groups, lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
+    )
+
+
+def rate_at(config: LoopConfig, step: int, steps_per_epoch: int) -> float:
+    """Factor on the peak learning rate before optimizer step `step` (from 0)."""
+    warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    if config.schedule == "halving":
+        return warmup * 0.5 ** (step // (steps_per_epoch * config.halve_every))
+    if config.schedule == "cosine":
+        return warmup * 0.5 * (1 + math.cos(math.pi * step / (steps_per_epoch * config.epochs)))
+    raise ValueError(f"schedule: must be halving or cosine, got {config.schedule!r}")
+
+
+class _Loop:
+    def __init__(
+        self,
+        stage: Stage,
+        stage_dir: Path,
+        accelerator: Accelerator,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        state: dict[str, Any],
+        description: str,
+    ) -> None:
+        self.stage, self.config, self.stage_dir = stage, stage.config, stage_dir
+        self.accelerator, self.model, self.optimizer = accelerator, model, optimizer
+        self.state, self.description = state, description
+        self.started = time.monotonic() - state["seconds"]
+        self.saved = time.monotonic()
+        self.writer = SummaryWriter(str(stage_dir / "tensorboard"), purge_step=state["step"] + 1)
+
+    def run(self) -> None:
+        total = self.config.epochs * self.stage.steps_per_epoch
+        bar = tqdm(total=total, initial=self.state["step"], desc=self.description, mininterval=5, unit="step")
+        while self.state["step"] < total and not self.has_stalled():
+            self.stage.set_training()
+            loss, figures = self.step(self.state["step"])
+            self.state["step"] += 1
+            self.log(loss, figures)
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            bar.update()
+            if self.state["step"] % self.stage.steps_per_epoch == 0:
+                self.end_epoch()
+            elif time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes:
+                self.save(best=False)
+        bar.close()
+        self.writer.close()
+        if self.accelerator.is_main_process:
+            mark_finished(self.stage_dir)
+
+    def has_stalled(self) -> bool:
+        return self.config.patience is not None and self.state["stale"] >= self.config.patience
+
+    def step(self, step: int) -> tuple[float, dict[str, float]]:
+        """One optimizer step, `accumulation` parts long. Raises `FloatingPointError` at a loss that is
+        not finite, before the optimizer sees it."""
+        epoch, step_of_epoch = divmod(step, self.stage.steps_per_epoch)
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        self.set_rates(rate_at(self.config, step, self.stage.steps_per_epoch))
+        self.optimizer.zero_grad(set_to_none=True)
+        totals: dict[str, float] = {}
+        for part in range(self.config.accumulation):
+            torch.manual_seed(hash_seed(self.config.seed, step, part, rank))
+            batch = self.stage.batch(epoch, step_of_epoch, part, rank, world)
+            with self.accelerator.autocast():
+                loss, figures = self.stage.loss(self.model(batch), batch)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"loss: must be finite, got {value} at step {step + 1}, part {part + 1}"
+                )
+            self.accelerator.backward(loss / self.config.accumulation)
+            for name, figure in {"loss": loss, **figures}.items():
+                totals[name] = totals.get(name, 0.0) + float(figure.detach()) / self.config.accumulation
+        if self.config.clip_norm is not None:
+            totals["gradientNorm"] = float(
+                self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+            )
+        self.optimizer.step()
+        return totals.pop("loss"), totals
+
+    def set_rates(self, factor: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+
+    def log(self, loss: float, figures: dict[str, float]) -> None:
+        for name, value in {"loss": loss, **figures}.items():
+            self.writer.add_scalar(f"train/{name}", value, self.state["step"])
+
+    def end_epoch(self) -> None:
+        figures = self.stage.validate(self.accelerator)
+        better = figures[SELECTION] > self.state["best"]
+        self.state["stale"] = 0 if better else self.state["stale"] + 1
+        if better:
+            self.state.update(best=figures[SELECTION], bestStep=self.state["step"])
+        self.state["history"].append({"step": self.state["step"], **figures})
+        for name, value in figures.items():
+            self.writer.add_scalar(f"validation/{name}", value, self.state["step"])
+        shown = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        tqdm.write(f"{self.description} step {self.state['step']}: {shown}")
+        self.save(best=better)
+
+    def save(self, *, best: bool) -> None:
+        self.saved = time.monotonic()
+        self.state["seconds"] = time.monotonic() - self.started
+        if self.accelerator.is_main_process:
+            save_checkpoint(
+                self.stage_dir,
+                modules=self.stage.saved_modules(),
+                optimizer=self.optimizer,
+                state=self.state,
+                best=best,
+            )
+
+
+def hash_seed(*numbers: int) -> int:
+    """A 63-bit seed that differs for each tuple of small numbers."""
+    seed = 0x9E3779B97F4A7C15
+    for number in numbers:
+        seed = ((seed ^ number) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
+        seed ^= seed >> 29
+    return seed >> 1

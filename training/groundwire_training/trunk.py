@@ -1,0 +1,126 @@
+"""Convolutional trunks: photos to grids of features. Batch normalisation is folded or absent in both.
+
+Shapes: B photos, P = G x G grid positions in row order, C channels. Input is float32 [B, 3, 224, 224]
+with (pixel - 128) / 128, whatever the trunk: `Vgg16` re-normalises to the statistics it was trained on.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import MobileNetV2Config, MobileNetV2Model
+
+log = logging.getLogger(__name__)
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# Channels per convolution of VGG-16; "M" halves the grid. The last pool is left out (paper, section 2.1).
+VGG16_LAYERS = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512)
+STRIDE_16_BLOCK = 11  # index of MobileNetV2's last block with 14 x 14 positions
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a trunk returns at 224 pixels."""
+
+    side: int
+    channels: int
+
+    @property
+    def positions(self) -> int:
+        return self.side * self.side
+
+
+# name -> grid; mobilenet_v2 ends at stride 32, mobilenet_v2_14 joins stride 16 with upsampled stride 32.
+GRIDS = {
+    "vgg16": Grid(14, 512),
+    "mobilenet_v2": Grid(7, 1280),
+    "mobilenet_v2_14": Grid(14, 96 + 1280),
+}
+
+
+class Vgg16(nn.Module):
+    """VGG-16 features without the last pool; parameter names are those of `vgg16-397923af.pth`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for layer in VGG16_LAYERS:
+            if isinstance(layer, int):
+                layers += [nn.Conv2d(channels, layer, 3, padding=1), nn.ReLU()]
+                channels = layer
+            else:
+                layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image_b3hw: Tensor) -> Tensor:
+        unit = (image_b3hw * 128 + 128) / 255
+        return to_positions(self.features((unit - self.mean) / self.std))
+
+
+class MobileNetV2Trunk(nn.Module):
+    """MobileNetV2 to its 1280 channels at stride 32, alone or joined with the 96 of stride 16."""
+
+    def __init__(self, model: MobileNetV2Model, *, fine: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.fine = fine
+
+    def forward(self, image_b3hw: Tensor) -> Tensor:
+        hidden = self.model.conv_stem(image_b3hw)
+        fine = hidden
+        for index, block in enumerate(self.model.layer):
+            hidden = block(hidden)
+            if index == STRIDE_16_BLOCK:
+                fine = hidden
+        coarse = self.model.conv_1x1(hidden)
+        if not self.fine:
+            return to_positions(coarse)
+        upsampled = nn.functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        return to_positions(torch.cat([fine, upsampled], dim=1))
+
+
+def to_positions(grid_bchw: Tensor) -> Tensor:
+    """[B, C, G, G] -> [B, P, C]"""
+    return grid_bchw.flatten(2).transpose(1, 2)
+
+
+def load_trunk(name: str, weights: Path | None) -> nn.Module:
+    """A trunk with weights from a path, or random ones, which it says.
+
+    `weights`: `vgg16-397923af.pth` for `vgg16`, a transformers directory for `mobilenet_v2*`.
+    Raises `ValueError` for an unknown name and for weights that do not fit.
+    """
+    if name not in GRIDS:
+        raise ValueError(f"trunk: must be one of {', '.join(GRIDS)}, got {name!r}")
+    if weights is not None and not weights.exists():
+        raise FileNotFoundError(f"trunk weights: {weights} is missing")
+    if weights is None:
+        log.warning("trunk %s: no weights given, it starts from random ones", name)
+    if name == "vgg16":
+        return load_vgg16(weights)
+    return MobileNetV2Trunk(load_mobilenet(weights), fine=name == "mobilenet_v2_14")
+
+
+def load_vgg16(weights: Path | None) -> Vgg16:
+    trunk = Vgg16()
+    if weights is not None:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        # The published file also holds the classifier, which the grid does not pass through.
+        trunk.load_state_dict(
+            {k: v for k, v in state.items() if not k.startswith("classifier.")}, strict=True
+        )
+    return trunk
+
+
+def load_mobilenet(weights: Path | None) -> MobileNetV2Model:
+    if weights is not None:
+        return MobileNetV2Model.from_pretrained(weights, dtype=torch.float32)
+    return MobileNetV2Model(MobileNetV2Config(tf_padding=True))

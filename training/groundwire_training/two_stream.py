@@ -1,0 +1,115 @@
+"""The two-stream model of stage 2: visual stream and BERT, each with a linear head into one space.
+
+Shapes: B photos, P positions, T captions, L tokens, W words, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import BertModel
+
+from .config import Stage2Config
+from .language_stream import freeze_language, pool_words
+from .trunk import GRIDS
+from .visual_stream import VisualStream
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Token ids and attention mask, int64 [N, L]."""
+
+    ids: Tensor
+    mask: Tensor
+
+
+class TwoStreamOutput(NamedTuple):
+    grid_bpd: Tensor  # photos in the shared space
+    tokens_tld: Tensor  # captions in the shared space
+    words_wd: Tensor  # pooled words, before the head: the product's word vectors
+    shared_words_wd: Tensor  # pooled words in the shared space
+
+
+class TwoStream(nn.Module):
+    """Photos and texts into one space; compared by unnormalised inner products."""
+
+    def __init__(self, language: BertModel, config: Stage2Config) -> None:
+        super().__init__()
+        width = language.config.hidden_size
+        grid = GRIDS[config.trunk]
+        self.word_pooling = config.word_pooling
+        self.language = language
+        self.visual = VisualStream(
+            channels=grid.channels,
+            positions=grid.positions,
+            width=width,
+            heads=config.heads,
+            dropout=config.dropout,
+            position=config.position,
+        )
+        self.heads = SharedHeads(width, config)
+        # Dropout belongs to the streams that learn from scratch; BERT's own rate comes from its config.
+        self.learnable = freeze_language(language, top_layers=config.top_layers)
+        if config.gradient_checkpointing:
+            language.gradient_checkpointing_enable()
+
+    def forward(self, batch: TwoStreamBatch) -> TwoStreamOutput:
+        words_wd = self.embed_words(batch.words)
+        return TwoStreamOutput(
+            grid_bpd=self.embed_grid(batch.grid_bpc),
+            tokens_tld=self.embed_tokens(batch.captions),
+            words_wd=words_wd,
+            shared_words_wd=self.heads.language(words_wd),
+        )
+
+    def embed_grid(self, grid_bpc: Tensor) -> Tensor:
+        return self.heads.visual(self.visual(grid_bpc))
+
+    def embed_tokens(self, texts: Texts) -> Tensor:
+        return self.heads.language(self.last_layer(texts))
+
+    def embed_words(self, texts: Texts) -> Tensor:
+        return pool_words(self.last_layer(texts), texts.mask, self.word_pooling)
+
+    def last_layer(self, texts: Texts) -> Tensor:
+        return self.language(input_ids=texts.ids, attention_mask=texts.mask).last_hidden_state
+
+
+@dataclass(frozen=True)
+class TwoStreamBatch:
+    """One rank's share, and what all ranks must know to read the gathered rows."""
+
+    grid_bpc: Tensor
+    captions: Texts
+    words: Texts
+    positive_bw: Tensor  # bool, all ranks' photos x the words that may belong to a photo
+    teacher_wd: Tensor  # ungrounded vectors of all ranks' words
+
+
+class SharedHeads(nn.Module):
+    """Linear maps of both streams into the shared space, and the similarity's learned factor."""
+
+    def __init__(self, width: int, config: Stage2Config) -> None:
+        super().__init__()
+        self.visual = nn.Linear(width, width)
+        self.language = nn.Linear(width, width)
+        self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=config.learn_scale)
+        if config.head_gain is not None:
+            start_near_identity(self.language, config.head_gain)
+            nn.init.zeros_(self.visual.bias)
+            with torch.no_grad():
+                self.visual.weight.mul_(config.head_gain)
+
+    def scale(self) -> Tensor:
+        return self.log_scale.exp()
+
+
+def start_near_identity(head: nn.Linear, gain: float) -> None:
+    """The head passes the language model's geometry on: early gradients then move meanings, not axes."""
+    nn.init.eye_(head.weight)
+    nn.init.zeros_(head.bias)
+    with torch.no_grad():
+        head.weight.mul_(gain)
