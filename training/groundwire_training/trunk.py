@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import MobileNetV2Config, MobileNetV2Model
 
@@ -120,7 +121,16 @@ def load_vgg16(weights: Path | None) -> Vgg16:
     return trunk
 
 
-def load_mobilenet(weights: Path | None) -> MobileNetV2Model:
-    if weights is not None:
-        return MobileNetV2Model.from_pretrained(weights, dtype=torch.float32)
-    return MobileNetV2Model(MobileNetV2Config(tf_padding=True))
+def load_mobilenet(folder: Path | None) -> MobileNetV2Model:
+    """The convolutional part of a transformers MobileNetV2 directory, in float32."""
+    if folder is None:
+        return MobileNetV2Model(MobileNetV2Config(tf_padding=True))
+    model = MobileNetV2Model(MobileNetV2Config.from_pretrained(folder))
+    prefix = "mobilenet_v2."
+    state = {
+        name.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(folder / "model.safetensors").items()
+        if not name.startswith("classifier.")
+    }
+    model.load_state_dict(state, strict=True)
+    return model
