@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A hub that cannot be reached costs minutes of retries; weights come from paths (see traps in README).
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m groundwire_training", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m groundwire_training", description=__doc__.splitlines()[0]
+    )
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     named = next((word for word in arguments if word in STAGES), None)
     for stage, (module, summary) in STAGES.items():
