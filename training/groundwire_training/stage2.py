@@ -33,6 +33,7 @@ from .words import described, draw_frequent, frequent_words
 log = logging.getLogger(__name__)
 NAME = "stage2"
 VALIDATION_BATCH = 100
+TEACHER_BATCH = 512
 MAX_WORD_TOKENS = 16
 
 
@@ -196,11 +197,14 @@ class Stage2:
         """Ungrounded vectors [V, D] of every word that a step may draw, taken before anything learns."""
         self.model.eval()
         texts = self.vocabulary.texts
-        chunks = [
-            self.model.embed_words(self.encode(texts[i : i + 512], MAX_WORD_TOKENS)).clone()
-            for i in range(0, len(texts), 512)
-        ]
-        return torch.cat(chunks).cpu()
+        vectors = torch.empty(len(texts), self.model.language.config.hidden_size)
+        # Characters stand in for tokens: rows of like length need little padding.
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+            for rows in np.array_split(order, max(1, len(texts) // TEACHER_BATCH)):
+                encoded = self.encode([texts[row] for row in rows], MAX_WORD_TOKENS)
+                vectors[rows] = self.model.embed_words(encoded).float().cpu()
+        return vectors
 
     @torch.inference_mode()
     def validate(self, accelerator: Accelerator) -> dict[str, float]:
