@@ -82,7 +82,7 @@ def test_a_small_parser_learns_a_small_world_and_survives_saving(tmp_path):
     bert = BertModel(config, add_pooling_layer=False)
     held_out = graphs[::9]
     learned = [item for i, item in enumerate(graphs) if i % 9]
-    settings = ParserConfig(epochs=20, batch=16, bert_rate=2e-3, head_rate=3e-3)
+    settings = ParserConfig(epochs=8, batch=8, bert_rate=2e-3, head_rate=3e-3)
     parser = train_parser(bert, tokenizer, learned, settings)
     captions = [item.caption for item in held_out]
     parsed = parse_captions(parser, tokenizer, captions)

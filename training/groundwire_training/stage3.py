@@ -1,0 +1,341 @@
+"""Stage 3: ground described objects in photos and relate them; BERT's top layers learn.
+
+python -m groundwire_training stage3 --preset compact --data DATA --run runs/compact
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from .checkpoint import checkpoint_folder, load_module
+from .config import add_overrides, configure
+from .data import epoch_order, load_split, step_generator
+from .distributed import rank_slice
+from .features import FeatureCache, cache_split
+from .grounded_objects import IGNORED, PhotoObjects, collate, merge_photos, object_classes
+from .language_stream import encode_texts
+from .losses import relational_distillation
+from .prepare import read_photos
+from .relation_training import PairTable, pair_table, training_triples
+from .relational import (
+    Relational,
+    RelationalBatch,
+    RelationalOutput,
+    accuracy,
+    class_loss,
+    imagination_loss,
+)
+from .relations import RelationHead, read_predicates, relation_losses, save_relations
+from .stage2 import NAME as STAGE2
+from .stage2 import load_language, save_language_files
+from .stage3_config import STAGE3_PRESETS, Stage3Config
+from .train_loop import SELECTION, train
+from .triples import TripleSplits, load_splits
+from .trunk import GRIDS
+from .two_stream import Texts
+from .visual_stream import VisualStream
+from .words import draw_frequent, frequent_words
+
+NAME = "stage3"
+MAX_TEXT_TOKENS = 16
+VALIDATION_BATCH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    environment = os.environ.get("GROUNDWIRE_DATA")
+    parser.add_argument(
+        "--data", type=Path, required=environment is None, default=environment, help="data folder"
+    )
+    parser.add_argument(
+        "--run", dest="run_dir", type=Path, required=True, help="run folder, after prepare and stage2"
+    )
+    parser.add_argument("--features", type=Path, help="feature cache (default: RUN/features)")
+    parser.add_argument("--trunk-weights", type=Path, help="default: DATA/mobilenet-v2-imagenet")
+    parser.add_argument("--words", type=Path, help="plain words and phrases, one a line (default: wordfreq)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
+    add_overrides(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    torch.set_num_threads(args.threads)
+    config = configure(STAGE3_PRESETS, args.preset, args.set)
+    torch.manual_seed(config.seed)
+    stage2 = json.loads((args.run_dir / STAGE2 / "config.json").read_text(encoding="utf-8"))
+    caches = {
+        name: cache_split(
+            load_split(args.data, name),
+            name=name,
+            folder=args.features or args.run_dir / "features",
+            trunk=stage2["trunk"],
+            weights=args.trunk_weights or args.data / "mobilenet-v2-imagenet",
+        )
+        for name in ("train", "val")
+    }
+    folder = args.run_dir / "prepare"
+    predicates = read_predicates(folder / "predicates.json")
+    photos = {
+        name: merge_photos(read_photos(folder / f"graphs_{name}.jsonl"), predicates, config.max_objects)
+        for name in ("train", "val")
+    }
+    language = load_language(args.run_dir, STAGE2)
+    visual = load_visual(args.run_dir, stage2, config.dropout)
+    head = RelationHead(
+        language.config.hidden_size,
+        predicates,
+        hidden=config.imagined_hidden,
+        dropout=config.imagined_dropout,
+    )
+    model = Relational(
+        language=language,
+        visual=visual,
+        head=head,
+        classes=len(object_classes(photos["train"], config.min_class_count)),
+        heads=config.heads,
+        dropout=config.dropout,
+        top_layers=config.top_layers,
+        word_pooling=config.word_pooling,
+    )
+    tokenizer = Tokenizer.from_file(str(args.run_dir / STAGE2 / "language" / "tokenizer.json"))
+    stage = Stage3(
+        config, model, tokenizer, photos, caches, load_splits(args.data), frequent_words(args.words)
+    )
+    state = train(stage, args.run_dir / NAME, description=NAME)
+    save_language_files(args.run_dir / NAME, language, tokenizer)
+    best = checkpoint_folder(args.run_dir / NAME)
+    load_module(head, best / "relations.safetensors")
+    save_relations(head, args.run_dir / NAME / "relations")
+    print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
+    return 0
+
+
+def load_visual(run_dir: Path, stage2: dict[str, Any], dropout: float) -> VisualStream:
+    """The visual stream of the run's stage 2, from its best checkpoint."""
+    grid = GRIDS[stage2["trunk"]]
+    folder = run_dir / STAGE2
+    width = json.loads((folder / "language" / "config.json").read_text(encoding="utf-8"))["hidden_size"]
+    visual = VisualStream(
+        channels=grid.channels,
+        positions=grid.positions,
+        width=width,
+        heads=stage2["heads"],
+        dropout=dropout,
+        position=stage2["position"],
+    )
+    load_module(visual, checkpoint_folder(folder) / "visual.safetensors")
+    return visual
+
+
+class Stage3:
+    """Batches, loss and validation of stage 3 for `train_loop.train`."""
+
+    def __init__(
+        self,
+        config: Stage3Config,
+        model: Relational,
+        tokenizer: Tokenizer,
+        photos: dict[str, dict[str, PhotoObjects]],
+        caches: dict[str, FeatureCache],
+        splits: TripleSplits,
+        plain_words: list[str],
+    ) -> None:
+        self.config, self.model, self.tokenizer, self.caches = config, model, tokenizer, caches
+        self.files = {name: sorted(found) for name, found in photos.items()}
+        self.photos = {name: [found[file] for file in self.files[name]] for name, found in photos.items()}
+        self.rows = {name: cache.rows(self.files[name]) for name, cache in caches.items()}
+        self.steps_per_epoch = len(self.photos["train"]) // (config.batch_size * config.accumulation)
+        if self.steps_per_epoch == 0:
+            raise ValueError(
+                f"batch_size: must be at most {len(self.photos['train'])}, got {config.batch_size}"
+            )
+        classes = object_classes(photos["train"], config.min_class_count)
+        self.classes = {name: i for i, name in enumerate(classes)}
+        self.tables, self.names = text_only_tables(splits, model.head)
+        self.plain_words = plain_words
+        self.teacher = self.embed_plain() if config.distill_words else torch.empty(0)
+
+    def saved_modules(self) -> dict[str, nn.Module]:
+        return {
+            "language": self.model.language,
+            "visual": self.model.visual,
+            "cross_attention": self.model.cross_attention,
+            "grounding": self.model.grounding,
+            "relations": self.model.head,
+            "source_bias": self.model.source_bias,
+        }
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        config = self.config
+
+        def learnable(*modules: nn.Module) -> list[nn.Parameter]:
+            return [p for module in modules for p in module.parameters() if p.requires_grad]
+
+        return [
+            {"params": learnable(self.model.language), "lr": config.learning_rate},
+            {
+                "params": learnable(self.model.visual, self.model.cross_attention),
+                "lr": config.visual_learning_rate,
+            },
+            {
+                "params": learnable(self.model.grounding, self.model.head, self.model.source_bias),
+                "lr": config.head_learning_rate,
+            },
+        ]
+
+    def set_training(self) -> None:
+        self.model.train()
+
+    def batch(self, epoch: int, step: int, part: int, rank: int, world: int) -> RelationalBatch:
+        config = self.config
+        draw = step_generator(config.seed, epoch, 1, step, part)
+        order = epoch_order(config.seed, epoch, len(self.photos["train"]))
+        first = (step * config.accumulation + part) * config.batch_size
+        chosen = order[first : first + config.batch_size]
+        mirrored = (
+            draw.integers(2, size=len(chosen)) if config.mirror else np.zeros(len(chosen), dtype=np.int64)
+        )
+        mine = rank_slice(len(chosen), rank, world)
+        text_rows = {
+            source: torch.from_numpy(draw.integers(len(table), size=config.text_pairs))
+            for source, table in self.tables.items()
+            if config.text_pairs
+        }
+        plain = draw_frequent(len(self.plain_words), config.distill_words, draw)
+        return self.assemble("train", chosen[mine], mirrored[mine], text_rows, plain)
+
+    def assemble(
+        self,
+        split: str,
+        chosen: np.ndarray,
+        mirrored: np.ndarray,
+        text_rows: dict[str, Tensor],
+        plain: Sequence[int],
+    ) -> RelationalBatch:
+        found = collate([self.photos[split][i] for i in chosen], self.classes)
+        texts = list(found.texts)
+        text_pairs = {}
+        for source, rows in text_rows.items():
+            table = self.tables[source]
+            ends = torch.stack([table.subjects_n[rows], table.objects_n[rows]], 1)
+            used, places = torch.unique(ends, return_inverse=True)
+            text_pairs[source] = places + len(texts)
+            texts += [self.names[i] for i in used.tolist()]
+        texts += [self.plain_words[i] for i in plain]
+        ids, mask = encode_texts(self.tokenizer, texts, MAX_TEXT_TOKENS)
+        grid = self.caches[split].read(self.rows[split][chosen], mirrored)
+        batch = RelationalBatch(
+            grid_bpc=grid,
+            texts=Texts(ids.to(self.device), mask.to(self.device)),
+            objects_bn=found.objects_bn,
+            mask_bn=found.mask_bn,
+            classes_bn=found.classes_bn,
+            pairs_m3=found.pairs_m3,
+            labels_m=found.labels_m,
+            text_pairs={source: pairs.to(self.device) for source, pairs in text_pairs.items()},
+            text_rows=text_rows,
+            teacher_wd=self.teacher[list(plain)].to(self.device) if len(plain) else self.teacher,
+        )
+        moved = ("grid_bpc", "objects_bn", "mask_bn", "classes_bn", "pairs_m3", "labels_m")
+        return dataclasses.replace(batch, **{name: getattr(batch, name).to(self.device) for name in moved})
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.head.relations.bias.device
+
+    def loss(self, outputs: RelationalOutput, batch: RelationalBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        config = self.config
+        figures = {"classes": class_loss(outputs.class_scores_bnc, batch.classes_bn, IGNORED)}
+        if len(batch.labels_m):
+            given_pair, given_relation = relation_losses(outputs.grounded_mp.float(), batch.labels_m)
+            figures |= {"relationGivenPair": given_pair, "pairGivenRelation": given_relation}
+        loss = torch.stack(list(figures.values())).sum()
+        if config.imagine_weight:
+            figures["imagination"] = self.imagination(outputs, batch)
+            loss = loss + config.imagine_weight * figures["imagination"]
+        for source, scores in outputs.text_scores.items():
+            figures[source] = self.text_loss(source, scores.float(), batch.text_rows[source])
+            loss = loss + config.text_weight * figures[source]
+        if config.distill_weight and config.distill_words:
+            words_wd = outputs.texts_ud[-config.distill_words :]
+            figures["distillation"] = relational_distillation(words_wd, batch.teacher_wd)
+            loss = loss + config.distill_weight * figures["distillation"]
+        return loss, figures
+
+    def imagination(self, outputs: RelationalOutput, batch: RelationalBatch) -> Tensor:
+        loss = imagination_loss(outputs.imagined_bnr, outputs.grounded_bnr, batch.mask_bn)
+        if len(batch.labels_m):
+            loss = loss + relation_losses(outputs.imagined_mp.float(), batch.labels_m)[0]
+        return loss
+
+    def text_loss(self, source: str, scores_kp: Tensor, rows: Tensor) -> Tensor:
+        """As in `relation_training`: the pair's distribution, and pair given one drawn relation."""
+        table = self.tables[source]
+        targets_kp = table.targets_np[rows].to(scores_kp.device)
+        weights_k = table.weights_n[rows].to(scores_kp.device)
+        biased = scores_kp + self.model.source_bias[source]
+        loss = (-(targets_kp * biased.log_softmax(1)).sum(1) * weights_k).mean()
+        drawn_k = torch.multinomial(targets_kp, 1)[:, 0]
+        return loss + self.config.text_pair_weight * relation_losses(scores_kp, drawn_k)[1]
+
+    @torch.no_grad()
+    def embed_plain(self) -> Tensor:
+        """Vectors [W, D] of the plain words before this stage moves them."""
+        self.model.eval()
+        blocks = []
+        for first in range(0, len(self.plain_words), 512):
+            ids, mask = encode_texts(self.tokenizer, self.plain_words[first : first + 512], MAX_TEXT_TOKENS)
+            blocks.append(self.model.embed(Texts(ids, mask)).clone())
+        return torch.cat(blocks)
+
+    @torch.inference_mode()
+    def validate(self, accelerator: Accelerator) -> dict[str, float]:
+        """Share of the validation photos' relations found among the best 5, grounded and imagined."""
+        self.model.eval()
+        grounded, imagined, labels = [], [], []
+        with accelerator.autocast():
+            for first in range(0, len(self.photos["val"]), VALIDATION_BATCH):
+                chosen = np.arange(first, min(first + VALIDATION_BATCH, len(self.photos["val"])))
+                batch = self.assemble("val", chosen, np.zeros_like(chosen), {}, [])
+                outputs = self.model(batch)
+                grounded.append(outputs.grounded_mp.float())
+                imagined.append(outputs.imagined_mp.float())
+                labels.append(batch.labels_m)
+        figures = relation_figures(torch.cat(grounded), torch.cat(imagined), torch.cat(labels))
+        return {SELECTION: (figures["groundedTop5"] + figures["imaginedTop5"]) / 2, **figures}
+
+
+def relation_figures(grounded_mp: Tensor, imagined_mp: Tensor, labels_m: Tensor) -> dict[str, float]:
+    """Zero throughout where the validation photos have no relation."""
+    if len(labels_m) == 0:
+        return dict.fromkeys(("groundedTop1", "groundedTop5", "imaginedTop1", "imaginedTop5"), 0.0)
+    return {
+        "groundedTop1": accuracy(grounded_mp, labels_m),
+        "groundedTop5": accuracy(grounded_mp, labels_m, top=5),
+        "imaginedTop1": accuracy(imagined_mp, labels_m),
+        "imaginedTop5": accuracy(imagined_mp, labels_m, top=5),
+    }
+
+
+def text_only_tables(splits: TripleSplits, head: RelationHead) -> tuple[dict[str, PairTable], list[str]]:
+    """FACTUAL's and VG150's training pairs, and the names that they index."""
+    factual, vg150 = training_triples(splits)
+    names = sorted(
+        {name for counts in (factual, vg150) for triple in counts for name in (triple[0], triple[2])}
+    )
+    position = {name: i for i, name in enumerate(names)}
+    tables = {
+        "factual": pair_table(factual, position, head.predicates, 1.0),
+        "vg150": pair_table(vg150, position, head.predicates, 0.5),
+    }
+    return tables, names

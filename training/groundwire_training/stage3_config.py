@@ -1,0 +1,85 @@
+"""Configuration of stage 3; see `config.py` for the presets' meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .config import PAPER_LOOP, LoopConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage3Config(LoopConfig):
+    """Relational grounding (paper, section 2.4) and the additions of model.md, section 2."""
+
+    top_layers: int
+    dropout: float
+    visual_learning_rate: float  # visual stream, cross-attention
+    head_learning_rate: float  # imagination, operators, classes
+    heads: int = 8
+    subspace: int = 32
+    max_objects: int = 32
+    min_class_count: int = 10  # object names below it have no class
+    imagined_hidden: int = 512
+    imagined_dropout: float = 0.0
+    imagine_weight: float = 0.0  # imagined objects follow grounded ones, and relate as they do
+    text_pairs: int = 0  # pairs of each text-only source in a step
+    text_weight: float = 0.0
+    text_pair_weight: float = 0.1  # pair given relation, on text-only triples
+    distill_weight: float = 0.0
+    distill_words: int = 0
+    word_pooling: str = "content"
+    mirror: bool = False
+
+
+STAGE3_PRESETS = {
+    "paper": Stage3Config(
+        **PAPER_LOOP,
+        epochs=150,
+        batch_size=180,
+        learning_rate=1e-5,
+        visual_learning_rate=1e-5,
+        head_learning_rate=1e-5,
+        top_layers=2,
+        dropout=0.1,
+    ),
+    "compact": Stage3Config(
+        seed=0,
+        epochs=8,
+        batch_size=96,
+        learning_rate=2e-5,
+        visual_learning_rate=1e-4,
+        head_learning_rate=1e-3,
+        betas=(0.9, 0.98),
+        weight_decay=1e-4,
+        schedule="cosine",
+        warmup_steps=30,
+        clip_norm=5.0,
+        patience=3,
+        bf16=True,
+        top_layers=2,
+        dropout=0.1,
+        imagined_dropout=0.4,
+        imagine_weight=0.5,
+        text_pairs=256,
+        text_weight=1.0,
+        distill_weight=20.0,
+        distill_words=128,
+    ),
+    "smoke": Stage3Config(
+        seed=0,
+        epochs=1,
+        batch_size=8,
+        learning_rate=2e-5,
+        visual_learning_rate=1e-4,
+        head_learning_rate=1e-3,
+        top_layers=2,
+        dropout=0.1,
+        max_objects=8,
+        min_class_count=2,
+        imagine_weight=0.5,
+        text_pairs=16,
+        text_weight=1.0,
+        distill_weight=20.0,
+        distill_words=8,
+    ),
+}
