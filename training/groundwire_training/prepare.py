@@ -33,8 +33,8 @@ from .visual_genome import load_visual_genome
 NAME = "prepare"
 # Captions of FACTUAL that the parser learns from (none: all), and passes over them.
 PARSER_PRESETS: dict[str, tuple[int | None, ParserConfig]] = {
-    "compact": (None, ParserConfig(epochs=3)),
-    "paper": (None, ParserConfig(epochs=3)),
+    "compact": (None, ParserConfig(epochs=2)),
+    "paper": (None, ParserConfig(epochs=2)),
     "smoke": (256, ParserConfig(epochs=1, batch=16)),
 }
 SMOKE_PHOTOS = 64
