@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import type { Bundle } from "../bundle/bundle.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
+import { euclideanNorm } from "../vectors.js";
 import { createBatcher, type Entry } from "./batcher.js";
 import { checkText, checkTokens, createTokenizer, type TokenizedText } from "./tokenizer.js";
 import type { EncodeReply, EncodeRequest } from "./protocol.js";
@@ -21,8 +22,8 @@ export interface EncodeOptions {
   signal?: AbortSignal;
   /** Milliseconds until unanswered texts become TIMEOUT errors. @default the encoder's timeoutMs */
   timeoutMs?: number;
-  /** Name of the list in messages, as in `texts[3]`. @default "texts" */
-  field?: string;
+  /** Name of each text in messages. @default texts[0], texts[1], ... */
+  fields?: readonly string[];
   /** Receives what this call spent, for the Server-Timing header. */
   timings?: Timings;
 }
@@ -130,12 +131,13 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     texts: readonly string[],
     call: EncodeOptions = {},
   ): Promise<(Encoded | GroundwireError)[]> {
-    const field = call.field ?? "texts";
     const deadline = createDeadline(call.timeoutMs ?? options.timeoutMs, call.signal);
     const pending: Promise<Encoded | GroundwireError>[] = [];
     let sliceStarted = performance.now();
     for (const [i, text] of texts.entries()) {
-      pending.push(encodeOne(text, `${field}[${i}]`, deadline, call.timings).catch(toGroundwireError));
+      pending.push(
+        encodeOne(text, call.fields?.[i] ?? `texts[${i}]`, deadline, call.timings).catch(toGroundwireError),
+      );
       if (performance.now() - sliceStarted < SLICE_MS) continue;
       // What stands in the queue may start while the rest is tokenized.
       batcher.pump();
@@ -270,8 +272,4 @@ function nestConfig(entries: Record<string, string>): Record<string, unknown> {
     (nested[key.slice(0, dot)] ??= {})[key.slice(dot + 1)] = value;
   }
   return nested;
-}
-
-function euclideanNorm(vector: Float32Array): number {
-  return Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
 }

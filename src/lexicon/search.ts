@@ -2,6 +2,7 @@ import type { Bundle } from "../bundle/bundle.js";
 import { GroundwireError } from "../errors.js";
 import type { SearchReply, SearchRequest } from "../inference/protocol.js";
 import { createWorkerPool } from "../inference/worker-pool.js";
+import { euclideanNorm, normalize } from "../vectors.js";
 import type { NeighborFilter, RankedQuery } from "./rank.js";
 
 export type { NeighborFilter } from "./rank.js";
@@ -98,7 +99,7 @@ export async function createLexiconSearch(
 }
 
 function toRankedQuery({ vector, k, offset = 0, filter = {} }: SearchQuery): RankedQuery {
-  const norm = Math.hypot(...vector);
-  if (norm === 0) throw new GroundwireError("BAD_USER_INPUT", "vector must not be zero: it points nowhere");
-  return { vector: vector.map((value) => value / norm), k, offset, filter };
+  if (euclideanNorm(vector) === 0)
+    throw new GroundwireError("BAD_USER_INPUT", "vector must not be zero: it points nowhere");
+  return { vector: normalize(vector), k, offset, filter };
 }

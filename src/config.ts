@@ -1,0 +1,123 @@
+export interface Config {
+  /** TCP port; 0 lets the system choose. */
+  port: number;
+  host: string;
+  /** Bundle name below models/, or a path; undefined means models/default. */
+  model: string | undefined;
+  /** Origins that browsers may call from; empty means none. */
+  corsOrigins: readonly string[];
+  maxBatchTokens: number;
+  maxQueue: number;
+  maxTexts: number;
+  maxBodyBytes: number;
+  workers: number;
+  threadsPerWorker: number;
+  cacheEntries: number;
+  requestTimeoutMs: number;
+  introspection: boolean;
+  logLevel: string;
+}
+
+const PREFIX = "GROUNDWIRE_";
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
+
+/** Meaning and default of every variable; `groundwire serve --help` and the README print this table. */
+export const VARIABLES = {
+  PORT: { default: "4000", meaning: "TCP port, 0 to 65535; 0 lets the system choose" },
+  HOST: { default: "127.0.0.1", meaning: "address to listen on" },
+  MODEL: {
+    default: "",
+    meaning: "bundle below models/ or a path; empty means the one that models/default names",
+  },
+  CORS_ORIGINS: {
+    default: "",
+    meaning: "comma-separated origins that browsers may call from; empty means none",
+  },
+  MAX_BATCH_TOKENS: { default: "4096", meaning: "padded tokens in one batch of the model, 128 to 1048576" },
+  MAX_QUEUE: { default: "8192", meaning: "texts that may wait for the model, 1 to 1048576" },
+  MAX_TEXTS: { default: "512", meaning: "texts in one list argument, 1 to 65536" },
+  MAX_BODY_BYTES: { default: "1048576", meaning: "bytes of a request body, 1024 to 1073741824" },
+  WORKERS: { default: "1", meaning: "threads that run the model, each with a copy of it, 1 to 64" },
+  THREADS_PER_WORKER: { default: "1", meaning: "onnxruntime threads of each worker, 1 to 64" },
+  CACHE_ENTRIES: { default: "50000", meaning: "vectors kept for texts seen before, 0 to 10000000" },
+  REQUEST_TIMEOUT_MS: { default: "30000", meaning: "milliseconds that a request may take, 100 to 600000" },
+  INTROSPECTION: { default: "true", meaning: "true or false: serve the schema and GraphiQL" },
+  LOG_LEVEL: { default: "info", meaning: LOG_LEVELS.join(", ") },
+} as const;
+
+type Name = keyof typeof VARIABLES;
+
+/** Everything that is wrong with the environment, in one message. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/**
+ * Reads the configuration; the only reader of the environment.
+ * @throws ConfigError listing every wrong or unknown GROUNDWIRE_ variable.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const problems = unknownVariables(environment);
+
+  function text(name: Name): string {
+    return environment[PREFIX + name] ?? VARIABLES[name].default;
+  }
+  function integer(name: Name, least: number, most: number): number {
+    const value = Number(text(name));
+    if (text(name).trim() === "" || !Number.isInteger(value) || value < least || value > most) {
+      problems.push(
+        `${PREFIX}${name} must be an integer from ${least} to ${most}, is ${JSON.stringify(text(name))}`,
+      );
+    }
+    return value;
+  }
+  function oneOf(name: Name, allowed: readonly string[]): string {
+    if (!allowed.includes(text(name))) {
+      problems.push(
+        `${PREFIX}${name} must be one of ${allowed.join(", ")}, is ${JSON.stringify(text(name))}`,
+      );
+    }
+    return text(name);
+  }
+
+  const config: Config = {
+    port: integer("PORT", 0, 65_535),
+    host: text("HOST"),
+    model: text("MODEL") || undefined,
+    corsOrigins: origins(text("CORS_ORIGINS"), problems),
+    maxBatchTokens: integer("MAX_BATCH_TOKENS", 128, 1_048_576),
+    maxQueue: integer("MAX_QUEUE", 1, 1_048_576),
+    maxTexts: integer("MAX_TEXTS", 1, 65_536),
+    maxBodyBytes: integer("MAX_BODY_BYTES", 1024, 1_073_741_824),
+    workers: integer("WORKERS", 1, 64),
+    threadsPerWorker: integer("THREADS_PER_WORKER", 1, 64),
+    cacheEntries: integer("CACHE_ENTRIES", 0, 10_000_000),
+    requestTimeoutMs: integer("REQUEST_TIMEOUT_MS", 100, 600_000),
+    introspection: oneOf("INTROSPECTION", ["true", "false"]) === "true",
+    logLevel: oneOf("LOG_LEVEL", LOG_LEVELS),
+  };
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+  return config;
+}
+
+function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
+  const known = new Set(Object.keys(VARIABLES).map((name) => PREFIX + name));
+  // Test and data settings of the repository share the prefix.
+  const foreign = new Set(["GROUNDWIRE_DATA", "GROUNDWIRE_PARITY_FILE"]);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith(PREFIX) && !known.has(name) && !foreign.has(name))
+    .map((name) => `${name} is not known; the variables are ${[...known].join(", ")}`);
+}
+
+function origins(list: string, problems: string[]): string[] {
+  const values = list.split(",").map((origin) => origin.trim());
+  const given = values.filter((origin) => origin !== "");
+  for (const origin of given) {
+    if (origin !== "*" && !(URL.canParse(origin) && new URL(origin).origin === origin)) {
+      problems.push(
+        `${PREFIX}CORS_ORIGINS must list origins such as https://example.org, has ${JSON.stringify(origin)}`,
+      );
+    }
+  }
+  return given;
+}

@@ -1,0 +1,73 @@
+import { meanSimilarities } from "../../composition/composition.js";
+import { GroundwireError } from "../../errors.js";
+import { euclideanNorm, normalize } from "../../vectors.js";
+import { checkCount } from "../checks.js";
+import type { Context } from "../context.js";
+import type { TermInput } from "../neighbors/neighbors.input.js";
+import { findNeighbors, sumTerms } from "../neighbors/neighbors.service.js";
+import type { Neighbor } from "../neighbors/neighbors.type.js";
+import { CompositionMethod, type Composition, type OddOneOut } from "./composition.type.js";
+
+export interface ComposeRequest {
+  terms: TermInput[];
+  method: CompositionMethod;
+  first: number;
+  excludeTerms: boolean;
+}
+
+export async function composeTerms(request: ComposeRequest, context: Context): Promise<Composition> {
+  const { terms, method, first, excludeTerms } = request;
+  const { text, vector } = await composeVector(terms, method, context);
+  const exclude = excludeTerms ? terms.map((term) => term.text) : [];
+  const neighbors = await findNeighbors(vector, first, exclude, context);
+  return { method, text, vector: normalize(vector), norm: euclideanNorm(vector), neighbors };
+}
+
+async function composeVector(terms: TermInput[], method: CompositionMethod, context: Context) {
+  if (method === CompositionMethod.SUM)
+    return { text: null, vector: await sumTerms(terms, "terms", context) };
+  const text = joinTerms(terms, context);
+  const { vector } = await context.vectors.load({ text, field: "terms" });
+  return { text, vector };
+}
+
+function joinTerms(terms: TermInput[], context: Context): string {
+  checkCount(terms, "terms", context);
+  const weighted = terms.findIndex(({ weight }) => weight !== 1);
+  if (weighted >= 0) {
+    const message = `terms[${weighted}].weight must be 1 for method ENCODE, is ${terms[weighted]?.weight}; SUM takes weights`;
+    throw new GroundwireError("BAD_USER_INPUT", message);
+  }
+  return terms.map(({ text }) => text.trim()).join(" ");
+}
+
+/** a is to b as c is to the answer: the entries nearest to `b - a + c`. */
+export async function solveAnalogy(
+  a: string,
+  b: string,
+  c: string,
+  first: number,
+  context: Context,
+): Promise<Neighbor[]> {
+  const terms = [
+    { text: b, weight: 1 },
+    { text: a, weight: -1 },
+    { text: c, weight: 1 },
+  ];
+  const vector = await sumTerms(terms, "b, a, c", context);
+  return findNeighbors(vector, first, [a, b, c], context);
+}
+
+/** @throws GroundwireError BAD_USER_INPUT for fewer than three texts. */
+export async function findOddOneOut(texts: string[], context: Context): Promise<OddOneOut> {
+  checkCount(texts, "texts", context);
+  if (texts.length < 3) {
+    throw new GroundwireError("BAD_USER_INPUT", `texts must have at least 3 items, has ${texts.length}`);
+  }
+  const encoded = await Promise.all(
+    texts.map((text, i) => context.vectors.load({ text, field: `texts[${i}]` })),
+  );
+  const scores = meanSimilarities(encoded.map(({ vector }) => vector));
+  const index = scores.indexOf(Math.min(...scores));
+  return { text: texts[index] as string, index, scores };
+}

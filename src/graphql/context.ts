@@ -1,0 +1,55 @@
+import DataLoader from "dataloader";
+import type { Encoded, Timings } from "../inference/encoder.js";
+import type { SearchQuery, SearchResult } from "../lexicon/search.js";
+import type { Services } from "../services.js";
+
+/** A text with its name in error messages, e.g. `texts[3]`. */
+export interface NamedText {
+  text: string;
+  field: string;
+}
+
+/** What one request carries: shared services, its own loaders. */
+export interface Context {
+  requestId: string;
+  services: Services;
+  limits: RequestLimits;
+  timings: Timings;
+  /** All texts that a request asks for at one level become one encoder call. */
+  vectors: DataLoader<NamedText, Encoded, string>;
+  neighbors: DataLoader<SearchQuery, SearchResult>;
+}
+
+export interface RequestLimits {
+  maxTexts: number;
+  maxFirst: number;
+  maxBodyBytes: number;
+}
+
+export interface ContextOptions {
+  requestId: string;
+  services: Services;
+  limits: RequestLimits;
+  /** Aborts when the client has gone. */
+  signal: AbortSignal;
+}
+
+export function createContext({ requestId, services, limits, signal }: ContextOptions): Context {
+  const timings: Timings = { tokenizeMs: 0, queueMs: 0, inferMs: 0 };
+  const { encoder, lexicon } = services;
+  return {
+    requestId,
+    services,
+    limits,
+    timings,
+    vectors: new DataLoader<NamedText, Encoded, string>(
+      (keys) => {
+        const fields = keys.map(({ field }) => field);
+        const texts = keys.map(({ text }) => text);
+        return encoder.encode(texts, { fields, signal, timings });
+      },
+      { cacheKeyFn: ({ text }) => text },
+    ),
+    neighbors: new DataLoader((queries) => lexicon.search(queries), { cache: false }),
+  };
+}

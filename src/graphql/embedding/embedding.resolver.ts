@@ -1,0 +1,50 @@
+import { Arg, Ctx, Float, Query, Resolver } from "type-graphql";
+import { cosine, normalize } from "../../vectors.js";
+import { checkCount } from "../checks.js";
+import { Context } from "../context.js";
+import { TextPairInput } from "./embedding.input.js";
+import { Embedding, Space } from "./embedding.type.js";
+
+@Resolver()
+export class EmbeddingResolver {
+  @Query(() => [Embedding], {
+    nullable: "itemsAndList",
+    description: "Texts as vectors, in order. A bad text is null with an error at its place.",
+  })
+  embed(
+    @Ctx() context: Context,
+    @Arg("texts", () => [String]) texts: string[],
+    @Arg("space", () => Space, { nullable: true, defaultValue: Space.GROUNDED }) _space: Space,
+    @Arg("normalize", () => Boolean, {
+      nullable: true,
+      defaultValue: true,
+      description: "Scale to length 1.",
+    })
+    normalized: boolean,
+  ): Promise<Embedding>[] {
+    checkCount(texts, "texts", context);
+    return texts.map(async (text, i) => {
+      const { vector, ...rest } = await context.vectors.load({ text, field: `texts[${i}]` });
+      return { ...rest, text, vector: normalized ? normalize(vector) : vector };
+    });
+  }
+
+  @Query(() => [Float], {
+    nullable: "itemsAndList",
+    description: "Cosine of each pair, -1 to 1, in order. A bad pair is null with an error at its place.",
+  })
+  similarity(
+    @Ctx() context: Context,
+    @Arg("pairs", () => [TextPairInput]) pairs: TextPairInput[],
+  ): Promise<number>[] {
+    checkCount(pairs, "pairs", context);
+    return pairs.map(async ({ a, b }, i) => {
+      const loads = [
+        context.vectors.load({ text: a, field: `pairs[${i}].a` }),
+        context.vectors.load({ text: b, field: `pairs[${i}].b` }),
+      ] as const;
+      const [first, second] = await Promise.all(loads);
+      return cosine(first.vector, second.vector);
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import type { ApolloServerPlugin } from "@apollo/server";
+import { unwrapResolverError } from "@apollo/server/errors";
+import type { FastifyBaseLogger } from "fastify";
+import type { GraphQLError, GraphQLFormattedError } from "graphql";
+import { isGroundwireError } from "../errors.js";
+import type { Context } from "./context.js";
+
+/** Codes that Apollo gives to requests that are wrong before any resolver runs. */
+const REQUEST_CODES = new Set([
+  "GRAPHQL_PARSE_FAILED",
+  "GRAPHQL_VALIDATION_FAILED",
+  "BAD_USER_INPUT",
+  "BAD_REQUEST",
+  "OPERATION_RESOLUTION_FAILURE",
+  "PERSISTED_QUERY_NOT_FOUND",
+  "PERSISTED_QUERY_NOT_SUPPORTED",
+]);
+
+/** Intended errors pass with their code; the rest are masked as INTERNAL and keep only the request id. */
+export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  const { message, locations, path } = formatted;
+  const cause = unwrapResolverError(error);
+  const requestId = formatted.extensions?.requestId;
+  if (isGroundwireError(cause) && cause.code !== "INTERNAL") {
+    const { code, retryAfterMs } = cause;
+    return {
+      message,
+      locations,
+      path,
+      extensions: { code, ...(retryAfterMs !== undefined && { retryAfterMs }) },
+    };
+  }
+  const code = formatted.extensions?.code;
+  if (typeof code === "string" && REQUEST_CODES.has(code))
+    return { message, locations, path, extensions: { code } };
+  return { message: "internal error", locations, path, extensions: { code: "INTERNAL", requestId } };
+}
+
+/** Logs what will be masked, with the request id that the client is told. */
+export function createErrorLogPlugin(log: FastifyBaseLogger): ApolloServerPlugin<Context> {
+  return {
+    requestDidStart: () =>
+      Promise.resolve({
+        didEncounterErrors: ({ errors, contextValue }) => {
+          for (const error of errors) logMasked(error, contextValue.requestId, log);
+          return Promise.resolve();
+        },
+      }),
+  };
+}
+
+function logMasked(error: GraphQLError, requestId: string, log: FastifyBaseLogger): void {
+  error.extensions.requestId = requestId;
+  const cause = unwrapResolverError(error);
+  const intended = isGroundwireError(cause)
+    ? cause.code !== "INTERNAL"
+    : REQUEST_CODES.has(error.extensions.code as string);
+  if (!intended) log.error({ err: cause, path: error.path, requestId }, "request failed");
+}

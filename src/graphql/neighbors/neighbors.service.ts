@@ -1,0 +1,114 @@
+import { ownEntries, weightedSum } from "../../composition/composition.js";
+import { GroundwireError } from "../../errors.js";
+import type { NeighborFilter as LexiconFilter } from "../../lexicon/search.js";
+import { checkCount, checkDimension, checkFirst } from "../checks.js";
+import type { Context } from "../context.js";
+import { createCursorCodec } from "./cursor.js";
+import type { ConceptQueryInput, NeighborFilter, TermInput } from "./neighbors.input.js";
+import type { Neighbor, NeighborConnection } from "./neighbors.type.js";
+
+export interface ResolvedQuery {
+  /** [D], of any length. */
+  vector: Float32Array;
+  /** Texts that the query itself is made of. */
+  texts: string[];
+}
+
+/** @throws GroundwireError BAD_USER_INPUT unless exactly one of text, vector and terms is given. */
+export async function resolveQuery(query: ConceptQueryInput, context: Context): Promise<ResolvedQuery> {
+  const { text, vector, terms } = query;
+  const given = Object.entries({ text, vector, terms }).filter(
+    ([, value]) => value !== undefined && value !== null,
+  );
+  if (given.length !== 1) {
+    const names = given.map(([name]) => name).join(" and ") || "none";
+    throw new GroundwireError(
+      "BAD_USER_INPUT",
+      `query must have exactly one of text, vector and terms, has ${names}`,
+    );
+  }
+  if (vector) {
+    checkDimension(vector, "query.vector", context);
+    return { vector, texts: [] };
+  }
+  if (terms)
+    return { vector: await sumTerms(terms, "query.terms", context), texts: terms.map((term) => term.text) };
+  const encoded = await context.vectors.load({ text: text as string, field: "query.text" });
+  return { vector: encoded.vector, texts: [text as string] };
+}
+
+/** The weighted sum of the terms' unit vectors. */
+export async function sumTerms(
+  terms: readonly TermInput[],
+  field: string,
+  context: Context,
+): Promise<Float32Array> {
+  checkCount(terms, field, context);
+  if (terms.length === 0) throw new GroundwireError("BAD_USER_INPUT", `${field} must not be empty`);
+  const loads = terms.map(({ text }, i) => context.vectors.load({ text, field: `${field}[${i}].text` }));
+  const encoded = await Promise.all(loads);
+  return weightedSum(encoded.map(({ vector }, i) => ({ vector, weight: terms[i]?.weight ?? 1 })));
+}
+
+export interface PageRequest {
+  first: number;
+  after?: string | null;
+  filter?: NeighborFilter | null;
+}
+
+/** One page of a query's neighbors; what the query is made of is left out. */
+export async function findPage(
+  query: ConceptQueryInput,
+  page: PageRequest,
+  context: Context,
+): Promise<NeighborConnection> {
+  checkFirst(page.first, context);
+  const { vector, texts } = await resolveQuery(query, context);
+  const filter = toLexiconFilter(
+    page.filter ?? {},
+    texts.map((text) => text.trim().toLowerCase()),
+  );
+  const cursors = createCursorCodec(context.services.encoder.fingerprint, vector, filter);
+  const offset = page.after ? cursors.decode(page.after) : 0;
+  const { hits, hasMore } = await context.neighbors.load({ vector, k: page.first, offset, filter });
+  const edges = hits.map((node) => ({ node, cursor: cursors.encode(node.rank) }));
+  return {
+    edges,
+    nodes: hits,
+    pageInfo: {
+      hasNextPage: hasMore,
+      hasPreviousPage: offset > 0,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+  };
+}
+
+/** The best entries for a vector, without `exclude` and its single words. */
+export async function findNeighbors(
+  vector: Float32Array,
+  first: number,
+  exclude: readonly string[],
+  context: Context,
+): Promise<Neighbor[]> {
+  checkFirst(first, context);
+  const { hits } = await context.neighbors.load({
+    vector,
+    k: first,
+    filter: { exclude: ownEntries(exclude) },
+  });
+  return hits;
+}
+
+function toLexiconFilter(filter: NeighborFilter, own: readonly string[]): LexiconFilter {
+  const { minSimilarity } = filter;
+  if (minSimilarity != null && !(minSimilarity >= -1 && minSimilarity <= 1)) {
+    throw new GroundwireError("BAD_USER_INPUT", `filter.minSimilarity must be -1 to 1, is ${minSimilarity}`);
+  }
+  return {
+    kind: filter.kind ?? undefined,
+    prefix: filter.prefix ?? undefined,
+    minSimilarity: minSimilarity ?? undefined,
+    exclude: [...own, ...(filter.exclude ?? [])],
+  };
+}

@@ -1,0 +1,49 @@
+import { Field, Float, Int, ObjectType } from "type-graphql";
+
+@ObjectType({ description: "An entry of the lexicon, ranked by cosine." })
+export class Neighbor {
+  @Field(() => String)
+  text!: string;
+
+  @Field(() => Float, { description: "Cosine, -1 to 1." })
+  similarity!: number;
+
+  @Field(() => Int, { description: "From 1." })
+  rank!: number;
+}
+
+@ObjectType()
+export class NeighborEdge {
+  @Field(() => String)
+  cursor!: string;
+
+  @Field(() => Neighbor)
+  node!: Neighbor;
+}
+
+@ObjectType()
+export class PageInfo {
+  @Field(() => Boolean)
+  hasNextPage!: boolean;
+
+  @Field(() => Boolean)
+  hasPreviousPage!: boolean;
+
+  @Field(() => String, { nullable: true })
+  startCursor!: string | null;
+
+  @Field(() => String, { nullable: true })
+  endCursor!: string | null;
+}
+
+@ObjectType({ description: "A page of neighbors, after the Relay cursor specification." })
+export class NeighborConnection {
+  @Field(() => [NeighborEdge])
+  edges!: NeighborEdge[];
+
+  @Field(() => [Neighbor])
+  nodes!: Neighbor[];
+
+  @Field(() => PageInfo)
+  pageInfo!: PageInfo;
+}

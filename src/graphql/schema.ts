@@ -1,0 +1,25 @@
+import "reflect-metadata";
+import type { GraphQLSchema } from "graphql";
+import { buildSchema } from "type-graphql";
+import { AxesResolver } from "./axes/axes.resolver.js";
+import { CompositionResolver } from "./composition/composition.resolver.js";
+import { ConceptResolver } from "./concept/concept.resolver.js";
+import { EmbeddingResolver } from "./embedding/embedding.resolver.js";
+import { ModelResolver } from "./model/model.resolver.js";
+import { NeighborsResolver } from "./neighbors/neighbors.resolver.js";
+
+/** The GraphQL surface; schema.graphql is printed from it. */
+export function createSchema(): Promise<GraphQLSchema> {
+  return buildSchema({
+    resolvers: [
+      ModelResolver,
+      EmbeddingResolver,
+      ConceptResolver,
+      NeighborsResolver,
+      CompositionResolver,
+      AxesResolver,
+    ],
+    // Inputs are checked where they are used, with messages that name field, rule and value.
+    validate: false,
+  });
+}

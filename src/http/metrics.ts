@@ -1,0 +1,79 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Services, Stage } from "../services.js";
+
+export interface Metrics {
+  registry: Registry;
+  observe: (stage: Stage, ms: number) => void;
+  countRequest: (route: string, status: number, ms: number) => void;
+  /** Publishes the encoder's own counts; call once it runs. */
+  follow: (services: Services) => void;
+}
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+/** Prometheus metrics, with the event loop's delay and the process's memory among the defaults. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 1 });
+  const stages = new Histogram({
+    name: "groundwire_stage_seconds",
+    help: "Time per text (tokenize, queue) or batch (infer, search)",
+    labelNames: ["stage"],
+    buckets: SECONDS,
+    registers: [registry],
+  });
+  const requests = new Histogram({
+    name: "groundwire_http_request_seconds",
+    help: "Time from a request's arrival to its answer",
+    labelNames: ["route", "status"],
+    buckets: SECONDS,
+    registers: [registry],
+  });
+
+  function follow({ encoder, lexicon }: Services): void {
+    const counts = {
+      batches: "Batches given to the model",
+      texts: "Rows given to the model",
+      paddedTokens: "Tokens given to the model, padding included",
+      cacheHits: "Texts answered from the cache",
+      cacheMisses: "Texts not found in the cache",
+      shared: "Texts that joined the same text under way",
+      restarts: "Workers replaced after a death",
+    } as const;
+    for (const [key, help] of Object.entries(counts) as [keyof typeof counts, string][]) {
+      const name = `groundwire_encoder_${key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`;
+      new Counter({ name, help, registers: [registry], collect: followCount(() => encoder.stats()[key]) });
+    }
+    new Gauge({
+      name: "groundwire_encoder_queued",
+      help: "Texts that wait for the model",
+      registers: [registry],
+      collect() {
+        this.set(encoder.stats().queued);
+      },
+    });
+    new Counter({
+      name: "groundwire_lexicon_queries_total",
+      help: "Queries searched in the lexicon",
+      registers: [registry],
+      collect: followCount(() => lexicon.stats().queries),
+    });
+  }
+
+  return {
+    registry,
+    observe: (stage, ms) => stages.observe({ stage }, ms / 1000),
+    countRequest: (route, status, ms) => requests.observe({ route, status: String(status) }, ms / 1000),
+    follow,
+  };
+}
+
+/** A counter can only be added to, so it follows a count by its growth. */
+function followCount(read: () => number): (this: Counter) => void {
+  let seen = 0;
+  return function collect(this: Counter) {
+    const now = read();
+    this.inc(now - seen);
+    seen = now;
+  };
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Timings } from "../inference/encoder.js";
+import type { Metrics } from "./metrics.js";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What the request's texts cost, once a GraphQL context is made. */
+    timings?: Timings;
+  }
+}
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+/** The caller's x-request-id where it is a plain token, else a new one. */
+export function requestId(request: IncomingMessage): string {
+  const given = request.headers["x-request-id"];
+  return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** Request ids, security headers and server-timing on every answer; one observation a request. */
+export function registerRequestHooks(app: FastifyInstance, metrics: Metrics): void {
+  app.decorateRequest("timings", undefined);
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.header("x-request-id", request.id);
+    reply.header("x-content-type-options", "nosniff");
+    reply.header("x-frame-options", "DENY");
+    reply.header("referrer-policy", "no-referrer");
+    done();
+  });
+  app.addHook("onSend", (request, reply, payload, done) => {
+    if (request.timings) reply.header("server-timing", serverTiming(request.timings));
+    done(null, payload);
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    metrics.countRequest(request.routeOptions.url ?? "unknown", reply.statusCode, reply.elapsedTime);
+    done();
+  });
+}
+
+/** Aborts once the client has gone before its answer was sent. */
+export function clientSignal(request: FastifyRequest): AbortSignal {
+  const controller = new AbortController();
+  const { socket } = request.raw;
+  const abort = (): void => controller.abort();
+  socket.once("close", abort);
+  // A kept-alive socket serves many requests and must not gather their listeners.
+  request.raw.once("close", () => socket.removeListener("close", abort));
+  return controller.signal;
+}
+
+function serverTiming({ queueMs, tokenizeMs, inferMs }: Timings): string {
+  const parts = Object.entries({ queue: queueMs, tokenize: tokenizeMs, infer: inferMs });
+  return parts.map(([name, ms]) => `${name};dur=${ms.toFixed(2)}`).join(", ");
+}
