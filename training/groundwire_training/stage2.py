@@ -22,10 +22,12 @@ from .checkpoint import checkpoint_folder, load_module
 from .config import STAGE2_PRESETS, Stage2Config, add_overrides, configure
 from .data import CaptionedSplit, epoch_order, load_split, step_generator
 from .distributed import gather_rows, rank_slice
+from .embedder import hash_weights
 from .features import FeatureCache, cache_split
 from .language_stream import default_bert_folder, encode_texts, load_bert
 from .losses import matchmap_similarity, relational_distillation, symmetric_cross_entropy, word_contrast
 from .metrics_retrieval import recalls, retrieval_ranks
+from .teacher import teacher_vectors
 from .train_loop import SELECTION, train
 from .two_stream import Texts, TwoStream, TwoStreamBatch, TwoStreamOutput
 from .words import described, draw_frequent, frequent_words
@@ -33,7 +35,6 @@ from .words import described, draw_frequent, frequent_words
 log = logging.getLogger(__name__)
 NAME = "stage2"
 VALIDATION_BATCH = 100
-TEACHER_BATCH = 512
 MAX_WORD_TOKENS = 16
 
 
@@ -59,17 +60,19 @@ def run(args: argparse.Namespace) -> int:
     torch.manual_seed(config.seed)
     language, tokenizer = load_bert(args.bert or default_bert_folder())
     splits = {name: load_split(args.data, name) for name in ("train", "val")}
+    cache_folder = args.features or args.run_dir / "features"
     caches = {
         name: cache_split(
             split,
             name=name,
-            folder=args.features or args.run_dir / "features",
+            folder=cache_folder,
             trunk=config.trunk,
             weights=args.trunk_weights or args.data / "mobilenet-v2-imagenet",
         )
         for name, split in splits.items()
     }
-    stage = Stage2(config, language, tokenizer, splits, caches, frequent_words(args.words))
+    words = frequent_words(args.words)
+    stage = Stage2(config, language, tokenizer, splits, caches, words, cache_folder)
     save_language_files(args.run_dir / NAME, language, tokenizer)
     state = train(stage, args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
@@ -107,6 +110,7 @@ class Stage2:
         splits: dict[str, CaptionedSplit],
         caches: dict[str, FeatureCache],
         plain_words: list[str],
+        cache_folder: Path,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
@@ -119,7 +123,7 @@ class Stage2:
                 f"batch_size: must be at most {len(splits['train'])} photos, got {config.batch_size}"
             )
         self.vocabulary = Vocabulary(splits["train"], plain_words)
-        self.teacher = self.embed_teacher() if config.distill_weight else None
+        self.teacher = self.embed_teacher(cache_folder) if config.distill_weight else None
 
     def saved_modules(self) -> dict[str, nn.Module]:
         return {"language": self.model.language, "visual": self.model.visual, "heads": self.model.heads}
@@ -192,19 +196,18 @@ class Stage2:
             loss = loss + config.distill_weight * figures["distillation"]
         return loss, {**figures, "scale": self.model.heads.scale()}
 
-    @torch.no_grad()
-    def embed_teacher(self) -> Tensor:
+    def embed_teacher(self, folder: Path) -> Tensor:
         """Ungrounded vectors [V, D] of every word that a step may draw, taken before anything learns."""
+        config = self.config
+        weights = hash_weights(self.model.language, self.tokenizer)
+
+        def embed(texts: list[str]) -> Tensor:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
+                return self.model.embed_words(self.encode(texts, MAX_WORD_TOKENS))
+
         self.model.eval()
-        texts = self.vocabulary.texts
-        vectors = torch.empty(len(texts), self.model.language.config.hidden_size)
-        # Characters stand in for tokens: rows of like length need little padding.
-        order = np.argsort([len(text) for text in texts], kind="stable")
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
-            for rows in np.array_split(order, max(1, len(texts) // TEACHER_BATCH)):
-                encoded = self.encode([texts[row] for row in rows], MAX_WORD_TOKENS)
-                vectors[rows] = self.model.embed_words(encoded).float().cpu()
-        return vectors
+        fingerprint = f"{weights} {config.word_pooling} {config.bf16}"
+        return teacher_vectors(self.vocabulary.texts, embed, folder=folder, fingerprint=fingerprint)
 
     @torch.inference_mode()
     def validate(self, accelerator: Accelerator) -> dict[str, float]:
