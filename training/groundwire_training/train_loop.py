@@ -28,9 +28,14 @@ SELECTION = "selection"  # the key of `validate` by which checkpoints are ranked
 class Stage(Protocol):
     """What a stage gives to `train`."""
 
-    config: LoopConfig
-    model: nn.Module  # its forward takes a batch; all that learns is inside it
     steps_per_epoch: int
+
+    @property
+    def config(self) -> LoopConfig: ...
+
+    @property
+    def model(self) -> nn.Module:
+        """Its forward takes a batch; all that learns is inside it."""
 
     def saved_modules(self) -> Mapping[str, nn.Module]:
         """Parts of the model, by the name of their weights file."""

@@ -47,6 +47,9 @@ GRIDS = {
 class Vgg16(nn.Module):
     """VGG-16 features without the last pool; parameter names are those of `vgg16-397923af.pth`."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
