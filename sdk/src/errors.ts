@@ -1,0 +1,135 @@
+/** What went wrong, for programs to branch on; messages are for people and may change. */
+export type ErrorCode =
+  | "BAD_USER_INPUT"
+  | "TOO_MANY_INPUTS"
+  | "TEXT_TOO_LONG"
+  | "IMAGE_UNREADABLE"
+  | "IMAGE_TOO_LARGE"
+  | "UNKNOWN_PREDICATE"
+  | "COLLECTION_NOT_FOUND"
+  | "DIMENSION_MISMATCH"
+  | "MODEL_MISMATCH"
+  | "UNAUTHENTICATED"
+  | "FORBIDDEN"
+  | "RATE_LIMITED"
+  | "OVERLOADED"
+  | "TIMEOUT"
+  | "INTERNAL"
+  /** No answer came: the connection failed, or what came was not GraphQL. */
+  | "NETWORK"
+  /** The caller's signal was aborted. */
+  | "ABORTED"
+  /** The server refused the query itself; it and this client are of different versions. */
+  | "PROTOCOL";
+
+export interface ErrorDetails {
+  /** Where in the answer the error belongs, e.g. ["embed", 2]. */
+  path?: readonly (string | number)[];
+  /** Milliseconds after which the same call may succeed. */
+  retryAfterMs?: number;
+  /** HTTP status, where the answer was not 200. */
+  status?: number;
+  cause?: unknown;
+}
+
+/** Base of every error that this client throws. */
+export class GroundwireError extends Error {
+  override readonly name: string = "GroundwireError";
+  readonly code: ErrorCode;
+  readonly path: readonly (string | number)[] | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly status: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    this.path = details.path;
+    this.retryAfterMs = details.retryAfterMs;
+    this.status = details.status;
+  }
+}
+
+function define<Code extends ErrorCode, Name extends string>(code: Code, name: Name) {
+  return class extends GroundwireError {
+    override readonly name = name;
+    declare readonly code: Code;
+
+    constructor(message: string, details?: ErrorDetails) {
+      super(code, message, details);
+    }
+  };
+}
+
+/** An argument breaks a rule; the message names the field, the rule and the value. */
+export class BadUserInputError extends define("BAD_USER_INPUT", "BadUserInputError") {}
+/** A list has more items than the server's limit. */
+export class TooManyInputsError extends define("TOO_MANY_INPUTS", "TooManyInputsError") {}
+/** A text has more characters than the server's limit. */
+export class TextTooLongError extends define("TEXT_TOO_LONG", "TextTooLongError") {}
+/** A picture cannot be decoded. */
+export class ImageUnreadableError extends define("IMAGE_UNREADABLE", "ImageUnreadableError") {}
+/** A picture has more bytes or pixels than the server's limit. */
+export class ImageTooLargeError extends define("IMAGE_TOO_LARGE", "ImageTooLargeError") {}
+/** A predicate is not in the model's vocabulary. */
+export class UnknownPredicateError extends define("UNKNOWN_PREDICATE", "UnknownPredicateError") {}
+/** No collection has this id. */
+export class CollectionNotFoundError extends define("COLLECTION_NOT_FOUND", "CollectionNotFoundError") {}
+/** A vector has another number of values than the model's. */
+export class DimensionMismatchError extends define("DIMENSION_MISMATCH", "DimensionMismatchError") {}
+/** Vectors of two models would meet. */
+export class ModelMismatchError extends define("MODEL_MISMATCH", "ModelMismatchError") {}
+/** No key, or an unknown one. */
+export class UnauthenticatedError extends define("UNAUTHENTICATED", "UnauthenticatedError") {}
+/** The key does not allow this. */
+export class ForbiddenError extends define("FORBIDDEN", "ForbiddenError") {}
+/** Too many requests of this key; see `retryAfterMs`. */
+export class RateLimitedError extends define("RATE_LIMITED", "RateLimitedError") {}
+/** The server's queue is full; see `retryAfterMs`. */
+export class OverloadedError extends define("OVERLOADED", "OverloadedError") {}
+/** The server or this client gave up waiting. */
+export class TimeoutError extends define("TIMEOUT", "TimeoutError") {}
+/** The server failed; its log has the cause. */
+export class InternalError extends define("INTERNAL", "InternalError") {}
+/** No answer came. */
+export class NetworkError extends define("NETWORK", "NetworkError") {}
+/** The caller's signal was aborted. */
+export class AbortedError extends define("ABORTED", "AbortedError") {}
+/** The server refused the query itself. */
+export class ProtocolError extends define("PROTOCOL", "ProtocolError") {}
+
+const CLASSES = {
+  BAD_USER_INPUT: BadUserInputError,
+  TOO_MANY_INPUTS: TooManyInputsError,
+  TEXT_TOO_LONG: TextTooLongError,
+  IMAGE_UNREADABLE: ImageUnreadableError,
+  IMAGE_TOO_LARGE: ImageTooLargeError,
+  UNKNOWN_PREDICATE: UnknownPredicateError,
+  COLLECTION_NOT_FOUND: CollectionNotFoundError,
+  DIMENSION_MISMATCH: DimensionMismatchError,
+  MODEL_MISMATCH: ModelMismatchError,
+  UNAUTHENTICATED: UnauthenticatedError,
+  FORBIDDEN: ForbiddenError,
+  RATE_LIMITED: RateLimitedError,
+  OVERLOADED: OverloadedError,
+  TIMEOUT: TimeoutError,
+  INTERNAL: InternalError,
+  NETWORK: NetworkError,
+  ABORTED: AbortedError,
+  PROTOCOL: ProtocolError,
+} satisfies Record<ErrorCode, new (message: string, details?: ErrorDetails) => GroundwireError>;
+
+/** The class of a code; codes of newer servers and of GraphQL itself become ProtocolError. */
+export function createError(code: string, message: string, details: ErrorDetails = {}): GroundwireError {
+  const known = Object.hasOwn(CLASSES, code) ? CLASSES[code as ErrorCode] : ProtocolError;
+  return new known(message, details);
+}
+
+/** True for every error of this client, also across copies of the package. */
+export function isGroundwireError(error: unknown): error is GroundwireError {
+  return error instanceof Error && typeof (error as GroundwireError).code === "string" && (error as GroundwireError).code in CLASSES;
+}
+
+/** True where the same call may succeed later. */
+export function isRetryable(error: unknown): boolean {
+  return isGroundwireError(error) && ["RATE_LIMITED", "OVERLOADED", "NETWORK"].includes(error.code);
+}

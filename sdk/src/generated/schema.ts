@@ -1,0 +1,306 @@
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /** Base64 of little-endian float32 values; as an input also a list of finite numbers. */
+  Vector: { input: string | readonly number[]; output: string; }
+};
+
+/** One principal component of the lexicon's vectors, named by the human norm that it predicts best. */
+export type Axis = {
+  /** Share of the total variance, 0 to 1. */
+  explainedVariance: Scalars['Float']['output'];
+  /** Frequent words at the high end, most extreme first. */
+  high: Array<Scalars['String']['output']>;
+  /** From 0, by explained variance. */
+  index: Scalars['Int']['output'];
+  /** Frequent words at the low end, most extreme first. */
+  low: Array<Scalars['String']['output']>;
+  name: Scalars['String']['output'];
+  /** The norm that names the axis, if one predicts it. */
+  norm?: Maybe<Scalars['String']['output']>;
+  /** Pearson r with that norm, -1 to 1. */
+  r?: Maybe<Scalars['Float']['output']>;
+};
+
+/** Where a concept stands on an axis. */
+export type AxisScore = {
+  axis: Axis;
+  /** (vector - mean) . component, in units of the raw vector. */
+  value: Scalars['Float']['output'];
+};
+
+/** Several terms as one meaning. */
+export type Composition = {
+  method: CompositionMethod;
+  neighbors: Array<Neighbor>;
+  /** Euclidean length before normalization. */
+  norm: Scalars['Float']['output'];
+  /** The phrase that was encoded (ENCODE). */
+  text?: Maybe<Scalars['String']['output']>;
+  /** Length 1. */
+  vector: Scalars['Vector']['output'];
+};
+
+/** How terms become one meaning. */
+export type CompositionMethod =
+  /** Encode the terms, joined by spaces, as one phrase. Weights must be 1. */
+  | 'ENCODE'
+  /** Sum of the terms' unit vectors times their weights. */
+  | 'SUM';
+
+/** What a word or phrase means: its vector, and reasons in words. */
+export type Concept = {
+  /** The axes on which the concept stands out most, by |value|. */
+  axes: Array<AxisScore>;
+  /** Predicted human rating of concreteness on its scale of 1 to 5, not clipped; null without that read-out. */
+  concreteness?: Maybe<Scalars['Float']['output']>;
+  /** Whether the text, as it is written, is an entry of the lexicon. */
+  inLexicon: Scalars['Boolean']['output'];
+  /** Entries of the lexicon by cosine. */
+  neighbors: Array<Neighbor>;
+  /** Euclidean length of the raw vector. */
+  norm: Scalars['Float']['output'];
+  /** Cosine to another text, -1 to 1. */
+  similarityTo?: Maybe<Scalars['Float']['output']>;
+  text: Scalars['String']['output'];
+  /** Tokens of the whole text, [CLS] and [SEP] included. */
+  tokenCount: Scalars['Int']['output'];
+  /** True where the text had more than the model's maxTokens. */
+  truncated: Scalars['Boolean']['output'];
+  vector: Scalars['Vector']['output'];
+};
+
+
+/** What a word or phrase means: its vector, and reasons in words. */
+export type ConceptAxesArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+/** What a word or phrase means: its vector, and reasons in words. */
+export type ConceptNeighborsArgs = {
+  excludeSelf?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+/** What a word or phrase means: its vector, and reasons in words. */
+export type ConceptSimilarityToArgs = {
+  text: Scalars['String']['input'];
+};
+
+
+/** What a word or phrase means: its vector, and reasons in words. */
+export type ConceptVectorArgs = {
+  normalize?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+/** Exactly one of text, vector or terms. */
+export type ConceptQueryInput = {
+  /** Summed as unit vectors times their weights. */
+  terms?: InputMaybe<Array<TermInput>>;
+  text?: InputMaybe<Scalars['String']['input']>;
+  vector?: InputMaybe<Scalars['Vector']['input']>;
+};
+
+/** A text as a vector. */
+export type Embedding = {
+  /** Euclidean length before normalization. */
+  norm: Scalars['Float']['output'];
+  text: Scalars['String']['output'];
+  /** Tokens of the whole text, [CLS] and [SEP] included. */
+  tokenCount: Scalars['Int']['output'];
+  /** True where the text had more than the model's maxTokens. */
+  truncated: Scalars['Boolean']['output'];
+  vector: Scalars['Vector']['output'];
+};
+
+/** Single words, or phrases of several. */
+export type EntryKind =
+  | 'PHRASE'
+  | 'WORD';
+
+/** What one request may ask for. */
+export type Limits = {
+  /** Most bytes of a request body. */
+  maxBodyBytes: Scalars['Int']['output'];
+  /** Most neighbors in one answer. */
+  maxFirst: Scalars['Int']['output'];
+  /** Most UTF-16 code units of one text. */
+  maxTextLength: Scalars['Int']['output'];
+  /** Most items in a list argument. */
+  maxTexts: Scalars['Int']['output'];
+};
+
+/** The bundle that is served. */
+export type Model = {
+  /** Values in a vector. */
+  dimension: Scalars['Int']['output'];
+  /** Hash over all weights: vectors of different fingerprints never mix. */
+  fingerprint: Scalars['String']['output'];
+  /** Words and phrases that neighbors are sought among. */
+  lexiconSize: Scalars['Int']['output'];
+  limits: Limits;
+  /** Longest text in tokens, [CLS] and [SEP] included; longer ones are truncated and say so. */
+  maxTokens: Scalars['Int']['output'];
+  name: Scalars['String']['output'];
+  /** How token vectors become one: mean, or mean-words without [CLS] and [SEP]. */
+  pooling: Scalars['String']['output'];
+  readouts: Array<Readout>;
+  /** base (no photos seen), grounded or relational. */
+  stage: Scalars['String']['output'];
+};
+
+/** An entry of the lexicon, ranked by cosine. */
+export type Neighbor = {
+  /** From 1. */
+  rank: Scalars['Int']['output'];
+  /** Cosine, -1 to 1. */
+  similarity: Scalars['Float']['output'];
+  text: Scalars['String']['output'];
+};
+
+/** A page of neighbors, after the Relay cursor specification. */
+export type NeighborConnection = {
+  edges: Array<NeighborEdge>;
+  nodes: Array<Neighbor>;
+  pageInfo: PageInfo;
+};
+
+export type NeighborEdge = {
+  cursor: Scalars['String']['output'];
+  node: Neighbor;
+};
+
+/** Which entries of the lexicon count. */
+export type NeighborFilter = {
+  /** Entries to leave out. */
+  exclude?: InputMaybe<Array<Scalars['String']['input']>>;
+  kind?: InputMaybe<EntryKind>;
+  /** Least cosine, -1 to 1. */
+  minSimilarity?: InputMaybe<Scalars['Float']['input']>;
+  /** Only entries that begin with this. */
+  prefix?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** The text that fits least with the others. */
+export type OddOneOut = {
+  /** Its place in the list, from 0. */
+  index: Scalars['Int']['output'];
+  /** Mean cosine of each text to the others, in the list's order. */
+  scores: Array<Scalars['Float']['output']>;
+  text: Scalars['String']['output'];
+};
+
+export type PageInfo = {
+  endCursor?: Maybe<Scalars['String']['output']>;
+  hasNextPage: Scalars['Boolean']['output'];
+  hasPreviousPage: Scalars['Boolean']['output'];
+  startCursor?: Maybe<Scalars['String']['output']>;
+};
+
+export type Query = {
+  /** a is to b as c is to what? Entries nearest to b - a + c. */
+  analogy?: Maybe<Array<Neighbor>>;
+  /** The axes of the space, by explained variance. */
+  axes: Array<Axis>;
+  /** Several terms as one meaning, with its neighbors. */
+  compose?: Maybe<Composition>;
+  /** A word or phrase with its meaning. */
+  concept?: Maybe<Concept>;
+  /** Words and phrases with their meanings, in order. A bad text is null with an error at its place. */
+  concepts?: Maybe<Array<Maybe<Concept>>>;
+  /** Texts as vectors, in order. A bad text is null with an error at its place. */
+  embed?: Maybe<Array<Maybe<Embedding>>>;
+  /** The bundle that is served, and its limits. */
+  model: Model;
+  /** Entries of the lexicon by cosine, exact; equal ones by frequency. The query's own texts are left out. */
+  nearestNeighbors?: Maybe<NeighborConnection>;
+  /** Of three or more texts the one that fits least. */
+  oddOneOut?: Maybe<OddOneOut>;
+  /** Cosine of each pair, -1 to 1, in order. A bad pair is null with an error at its place. */
+  similarity?: Maybe<Array<Maybe<Scalars['Float']['output']>>>;
+};
+
+
+export type QueryAnalogyArgs = {
+  a: Scalars['String']['input'];
+  b: Scalars['String']['input'];
+  c: Scalars['String']['input'];
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryComposeArgs = {
+  excludeTerms?: InputMaybe<Scalars['Boolean']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  method?: InputMaybe<CompositionMethod>;
+  terms: Array<TermInput>;
+};
+
+
+export type QueryConceptArgs = {
+  text: Scalars['String']['input'];
+};
+
+
+export type QueryConceptsArgs = {
+  texts: Array<Scalars['String']['input']>;
+};
+
+
+export type QueryEmbedArgs = {
+  normalize?: InputMaybe<Scalars['Boolean']['input']>;
+  space?: InputMaybe<Space>;
+  texts: Array<Scalars['String']['input']>;
+};
+
+
+export type QueryNearestNeighborsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<NeighborFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  query: ConceptQueryInput;
+};
+
+
+export type QueryOddOneOutArgs = {
+  texts: Array<Scalars['String']['input']>;
+};
+
+
+export type QuerySimilarityArgs = {
+  pairs: Array<TextPairInput>;
+};
+
+/** A linear reading of a vector, fitted to human judgments. */
+export type Readout = {
+  /** regression or classification. */
+  kind: Scalars['String']['output'];
+  name: Scalars['String']['output'];
+  /** Cross-validated r (or accuracy): how far to trust it, at most 1. */
+  r: Scalars['Float']['output'];
+};
+
+/** The space of an embedding. */
+export type Space =
+  /** The space of words: the language model's pooled last layer. */
+  | 'GROUNDED';
+
+/** A text and how much it counts. */
+export type TermInput = {
+  text: Scalars['String']['input'];
+  /** Negative to subtract. */
+  weight?: InputMaybe<Scalars['Float']['input']>;
+};
+
+export type TextPairInput = {
+  a: Scalars['String']['input'];
+  b: Scalars['String']['input'];
+};
