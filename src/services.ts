@@ -25,16 +25,18 @@ export type ServiceOptions = Pick<
  */
 export async function startServices(directory: string, options: ServiceOptions): Promise<Services> {
   const bundle = await loadBundle(directory);
-  const [encoder, lexicon] = await Promise.all([
-    createEncoder(bundle, { ...options, timeoutMs: options.requestTimeoutMs }),
-    createLexiconSearch(bundle, { threads: options.threadsPerWorker, observe: options.observe }),
-  ]);
-  const close = async (): Promise<void> => void (await Promise.all([encoder.close(), lexicon.close()]));
+  // One after the other: what has been started can be ended when the next one fails.
+  const encoder = await createEncoder(bundle, { ...options, timeoutMs: options.requestTimeoutMs });
   try {
     await selfTest(encoder, bundle);
+    const lexicon = await createLexiconSearch(bundle, {
+      threads: options.threadsPerWorker,
+      observe: options.observe,
+    });
+    const close = async (): Promise<void> => void (await Promise.all([encoder.close(), lexicon.close()]));
+    return { bundle, encoder, lexicon, close };
   } catch (error) {
-    await close();
+    await encoder.close();
     throw error;
   }
-  return { bundle, encoder, lexicon, close };
 }

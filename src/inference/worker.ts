@@ -13,6 +13,11 @@ import type {
 
 // The only importer of onnxruntime. Its calls are synchronous and native, so they live off the main thread.
 
+/** `scores = queries . vectors` as a one-node ONNX graph: onnxruntime's product is many times a JavaScript loop's. */
+const MATMUL =
+  "CAg6ggEKIgoHcXVlcmllcwoHdmVjdG9ycxIGc2NvcmVzIgZNYXRNdWwSBnNjb3Jlc1obCgdxdWVyaWVzEhAKDggBEgoKAxIBQgoDEgFEWhsK" +
+  "B3ZlY3RvcnMSEAoOCAESCgoDEgFECgMSAU5iGgoGc2NvcmVzEhAKDggBEgoKAxIBQgoDEgFOQgQKABAR";
+
 const port = parentPort;
 if (!port) throw new Error("src/inference/worker.ts runs in a worker thread");
 
@@ -51,11 +56,6 @@ async function createEncodeHandler({ model, threads, extra }: EncodeSettings) {
     return { vectors, inferMs: performance.now() - started };
   };
 }
-
-/** `scores = queries . vectors` as a one-node ONNX graph: onnxruntime's product is many times a JavaScript loop's. */
-const MATMUL =
-  "CAg6ggEKIgoHcXVlcmllcwoHdmVjdG9ycxIGc2NvcmVzIgZNYXRNdWwSBnNjb3Jlc1obCgdxdWVyaWVzEhAKDggBEgoKAxIBQgoDEgFEWhsK" +
-  "B3ZlY3RvcnMSEAoOCAESCgoDEgFECgMSAU5iGgoGc2NvcmVzEhAKDggBEgoKAxIBQgoDEgFOQgQKABAR";
 
 async function createSearchHandler({ threads, entries, rows, scales }: SearchSettings) {
   const count = entries.length;
