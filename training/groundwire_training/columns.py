@@ -28,10 +28,11 @@ def open_column(name: str, *, base: Path | None, run: Path | None, bundle: Path 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     if name == "base":
         return Column(name=name, embed=torch_embedder(load_bert(folder), tokenizer))
+    run = require(run, name, "--run")
     # Imported here so that base and shipped can be measured without any training code.
     from groundwire_training.checkpoint import load_language
 
-    model = load_language(require(run, name, "--run"), STAGES[name])
+    model = load_language(run, STAGES[name])
     return Column(name=name, embed=torch_embedder(model, tokenizer))
 
 

@@ -1,7 +1,7 @@
 """The language stream as an ONNX graph: int8 storage, float32 arithmetic.
 
-Every large weight is kept as int8 with one float32 scale per output channel (per row for the embedding
-tables) behind a `DequantizeLinear`. Folded at load, the arithmetic is plain float32, so that a text's vector
+Every large weight is kept as int8 with one float32 scale for each block of 64 inputs of an output channel
+(of each row of the embedding tables) behind a `DequantizeLinear`; one scale a channel loses too much. Folded at load, the arithmetic is plain float32, so that a text's vector
 does not depend on the batch it travels in; dynamic int8 arithmetic takes its scale over the whole batch.
 """
 
@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from torch import nn
 
 OPSET = 17
 # Smaller tensors (biases, norms) cost nothing to keep exact.
 MIN_QUANTIZED_SIZE = 4096
+BLOCK = 64
 # Without this entry onnxruntime keeps the int8 pairs in the graph, and is 1.7 times slower.
 SESSION_ENTRIES = {"session.disable_quant_qdq": "1"}
 
@@ -81,7 +82,7 @@ def export_float32(bert: nn.Module, pooling: str, path: Path) -> None:
 
 
 def store_int8(source: Path, target: Path) -> None:
-    """Rewrites the weights of a float32 graph as int8 with a scale per output channel."""
+    """Rewrites the weights of a float32 graph as int8 with a scale for every block of an output channel."""
     model = onnx.load(str(source))
     graph = model.graph
     by_row = {node.input[0] for node in graph.node if node.op_type == "Gather"}
@@ -91,17 +92,9 @@ def store_int8(source: Path, target: Path) -> None:
         if values.dtype != np.float32 or values.ndim != 2 or values.size < MIN_QUANTIZED_SIZE:
             kept.append(tensor)
             continue
-        # [rows, D] tables are read by row; [in, out] weights by column.
-        axis = 0 if tensor.name in by_row else 1
-        quantized, scale = quantize(values, axis)
-        name = tensor.name
-        added += [
-            numpy_helper.from_array(quantized, f"{name}.int8"),
-            numpy_helper.from_array(scale, f"{name}.scale"),
-            helper.make_tensor(f"{name}.zero", TensorProto.INT8, scale.shape, np.zeros(scale.shape, np.int8)),
-        ]
-        inputs = [f"{name}.int8", f"{name}.scale", f"{name}.zero"]
-        nodes.append(helper.make_node("DequantizeLinear", inputs, [name], axis=axis))
+        stored, restoring = restore_nodes(tensor.name, values, transpose=tensor.name not in by_row)
+        added += stored
+        nodes += restoring
     del graph.initializer[:]
     graph.initializer.extend(kept + added)
     computing = list(graph.node)
@@ -111,9 +104,32 @@ def store_int8(source: Path, target: Path) -> None:
     onnx.save(model, str(target))
 
 
-def quantize(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Symmetric int8 along `axis` of a matrix; returns the codes and one float32 scale per slice."""
-    peak = np.abs(values).max(axis=1 - axis, keepdims=True)
+def restore_nodes(name: str, values: np.ndarray, *, transpose: bool) -> tuple[list, list]:
+    """(initializers, nodes) that give back a matrix: blocks -> rows -> the layout that the graph reads.
+
+    Weights of a product are [in, out]; `transpose` makes their output channels the rows that blocks lie in.
+    """
+    rows = values.T if transpose else values
+    codes, scale = quantize(rows)
+    stored = [
+        numpy_helper.from_array(codes, f"{name}.int8"),
+        numpy_helper.from_array(scale, f"{name}.scale"),
+        numpy_helper.from_array(np.array(rows.shape, np.int64), f"{name}.shape"),
+    ]
+    last = f"{name}.rows" if transpose else name
+    nodes = [
+        helper.make_node("DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [f"{name}.blocks"], axis=0),
+        helper.make_node("Reshape", [f"{name}.blocks", f"{name}.shape"], [last]),
+    ]
+    if transpose:
+        nodes.append(helper.make_node("Transpose", [last], [name], perm=[1, 0]))
+    return stored, nodes
+
+
+def quantize(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Symmetric int8 codes [N, BLOCK] of a matrix's rows, cut into blocks, and one float32 scale a block."""
+    width = BLOCK if rows.shape[1] % BLOCK == 0 else rows.shape[1]
+    blocks = np.ascontiguousarray(rows).reshape(-1, width)
+    peak = np.abs(blocks).max(axis=1)
     scale = np.where(peak > 0, peak / 127, 1.0).astype(np.float32)
-    codes = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
-    return codes, scale.reshape(-1)
+    return np.clip(np.rint(blocks / scale[:, None]), -127, 127).astype(np.int8), scale

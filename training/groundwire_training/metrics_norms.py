@@ -21,7 +21,7 @@ from groundwire_training.logistic import fit_logistic, logits
 
 MIN_CONCEPTS = 5
 FOLDS, INNER_FOLDS = 5, 3
-STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
+STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 10000.0)  # of vectors whose mean squared length is 1
 TYPES = ("visual perceptual", "other perceptual", "functional", "encyclopaedic", "taxonomic")
 
 

@@ -28,7 +28,7 @@ def model_card(manifest: dict[str, Any], lexicon_size: int) -> str:
 | dimension | {manifest["dimension"]} |
 | longest input | {manifest["maxTokens"]} tokens; longer texts are cut and flagged |
 | pooling | `{manifest["pooling"]}`, not normalized |
-| storage | int8 weights, one scale per output channel; float32 arithmetic |
+| storage | int8 weights, one scale per block of 64; float32 arithmetic |
 | lexicon | {lexicon_size} words and phrases, int8 rows |
 
 ## Data and licences
