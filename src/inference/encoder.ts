@@ -4,6 +4,7 @@ import type { Bundle } from "../bundle/bundle.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
 import { euclideanNorm } from "../vectors.js";
 import { createBatcher, type Entry } from "./batcher.js";
+import { nestConfig } from "./graph.js";
 import { checkText, checkTokens, createTokenizer, type TokenizedText } from "./tokenizer.js";
 import type { EncodeReply, EncodeRequest } from "./protocol.js";
 import { createWorkerPool } from "./worker-pool.js";
@@ -99,7 +100,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
       kind: "encode",
       model: join(bundle.directory, "language.onnx"),
       threads: options.threadsPerWorker,
-      extra: nestConfig(manifest.session?.configEntries ?? {}),
+      extra: nestConfig(manifest.session?.configEntries),
     },
     options.workers,
   );
@@ -262,14 +263,4 @@ function createDeadline(timeoutMs: number, signal?: AbortSignal): Deadline {
 function toGroundwireError(error: unknown): GroundwireError {
   if (isGroundwireError(error)) return error;
   return new GroundwireError("INTERNAL", "the text could not be encoded", { cause: error });
-}
-
-/** {"session.a": "1"} becomes {session: {a: "1"}}, the shape that onnxruntime-node reads. */
-function nestConfig(entries: Record<string, string>): Record<string, unknown> {
-  const nested: Record<string, Record<string, string>> = {};
-  for (const [key, value] of Object.entries(entries)) {
-    const dot = key.indexOf(".");
-    (nested[key.slice(0, dot)] ??= {})[key.slice(dot + 1)] = value;
-  }
-  return nested;
 }

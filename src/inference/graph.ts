@@ -1,0 +1,31 @@
+/** One input of a graph: int64 where the data is of big integers, else float32. */
+export interface Feed {
+  data: Float32Array | BigInt64Array;
+  shape: readonly number[];
+}
+
+export interface GraphOptions {
+  /** onnxruntime intra-op threads. */
+  threads: number;
+  /** onnxruntime session configuration, nested by the dots of its keys. @default none */
+  extra?: Record<string, unknown>;
+}
+
+/** An ONNX graph that is ready to run. Handlers see this much of onnxruntime and no more. */
+export interface Graph {
+  /** @returns the float32 outputs by name. They lie in onnxruntime's memory: copy what is sent to another thread. */
+  run: (feeds: Record<string, Feed>, outputs: readonly string[]) => Promise<Record<string, Float32Array>>;
+}
+
+/** @param model path of an .onnx file, or its content. */
+export type OpenGraph = (model: string | Uint8Array, options: GraphOptions) => Promise<Graph>;
+
+/** {"session.a": "1"} becomes {session: {a: "1"}}, the shape that onnxruntime-node reads. */
+export function nestConfig(entries: Record<string, string> = {}): Record<string, unknown> {
+  const nested: Record<string, Record<string, string>> = {};
+  for (const [key, value] of Object.entries(entries)) {
+    const dot = key.indexOf(".");
+    (nested[key.slice(0, dot)] ??= {})[key.slice(dot + 1)] = value;
+  }
+  return nested;
+}
