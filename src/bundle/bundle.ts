@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { GroundwireError } from "../errors.js";
 import { parseAxes, type AxesFile } from "./axes-file.js";
 import { BundleError, parseManifest, type FileEntry, type Manifest } from "./manifest.js";
 
@@ -45,6 +46,22 @@ const modelsFolder = fileURLToPath(new URL("../../models/", import.meta.url));
 export function resolveBundleDirectory(nameOrPath?: string): string {
   const wanted = nameOrPath ?? readDefaultName();
   return isAbsolute(wanted) || wanted.startsWith(".") ? resolve(wanted) : join(modelsFolder, wanted);
+}
+
+/** Whether the bundle's stage of training made this file. */
+export function hasFile({ manifest }: Bundle, file: string): boolean {
+  return file in manifest.files;
+}
+
+/**
+ * @param feature what needs the file, as a caller knows it
+ * @throws GroundwireError BAD_USER_INPUT naming the bundle, its stage and the file that it lacks.
+ */
+export function requireFile(bundle: Bundle, file: string, feature: string): void {
+  if (hasFile(bundle, file)) return;
+  const { name, stage } = bundle.manifest;
+  const message = `${feature} needs a bundle with ${file}; the bundle ${name} of stage ${stage} has none`;
+  throw new GroundwireError("BAD_USER_INPUT", message);
 }
 
 /**

@@ -1,8 +1,10 @@
 import { GroundwireError } from "../errors.js";
+import type { EncodeRequest, TextOutput } from "./protocol.js";
 
 /** One distinct text that waits for the model; several callers may wait for it. */
 export interface Entry {
   ids: number[];
+  output: TextOutput;
   /** False once every caller has gone: the entry is then skipped. */
   wanted: () => boolean;
   enqueuedAt: number;
@@ -17,8 +19,8 @@ export interface BatcherOptions {
   maxQueue: number;
   /** How many batches may start now. */
   capacity: () => number;
-  /** Runs [rows, length] padded ids (-1 is padding); answers [rows, dimension]. */
-  run: (ids: Int32Array, rows: number, length: number) => Promise<Float32Array>;
+  /** Runs [rows, length] padded ids (-1 is padding); answers [rows, D], or [rows, length, D] for tokens. */
+  run: (batch: EncodeRequest) => Promise<Float32Array>;
   observe: (event: BatchEvent) => void;
 }
 
@@ -73,9 +75,15 @@ export function createBatcher(options: BatcherOptions): Batcher {
     options.observe({ rows: batch.length, length, queueMs: batch.map((entry) => now - entry.enqueuedAt) });
     running += 1;
     try {
-      const vectors = await options.run(pad(batch, length), batch.length, length);
-      const dimension = vectors.length / batch.length;
-      batch.forEach((entry, row) => entry.resolve(vectors.slice(row * dimension, (row + 1) * dimension)));
+      const rows = batch.length;
+      const { output } = batch[0] as Entry;
+      const vectors = await options.run({ ids: pad(batch, length), rows, length, output });
+      const stride = vectors.length / rows;
+      batch.forEach((entry, row) => {
+        // The padding's own tokens are nobody's.
+        const size = output === "tokens" ? (stride / length) * entry.ids.length : stride;
+        entry.resolve(vectors.slice(row * stride, row * stride + size));
+      });
     } catch (error) {
       for (const entry of batch) entry.reject(error as Error);
     } finally {
@@ -100,13 +108,14 @@ export function createBatcher(options: BatcherOptions): Batcher {
 const MAX_RUNNING = 64;
 
 /**
- * The batch around the oldest entry: first the next shorter ones, which cost no more padding, then longer ones, as
- * long as longest x rows fits the budget.
+ * The batch around the oldest entry, of those with the same output: first the next shorter ones, which cost no more
+ * padding, then longer ones, as long as longest x rows fits the budget.
  */
 export function formBatch(window: Entry[], maxBatchTokens: number): Entry[] {
   const oldest = window[0];
   if (!oldest) return [];
-  const sorted = [...window].sort((a, b) => a.ids.length - b.ids.length);
+  const alike = window.filter(({ output }) => output === oldest.output);
+  const sorted = alike.sort((a, b) => a.ids.length - b.ids.length);
   let first = sorted.indexOf(oldest);
   let last = first;
   const fits = (from: number, to: number): boolean => {

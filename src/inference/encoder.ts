@@ -1,16 +1,17 @@
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
-import type { Bundle } from "../bundle/bundle.js";
+import { hasFile, requireFile, type Bundle } from "../bundle/bundle.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
 import { euclideanNorm } from "../vectors.js";
 import { createBatcher, type Entry } from "./batcher.js";
+import { createDeadline, type Deadline } from "./deadline.js";
 import { nestConfig } from "./graph.js";
 import { checkText, checkTokens, createTokenizer, type TokenizedText } from "./tokenizer.js";
-import type { EncodeReply, EncodeRequest } from "./protocol.js";
+import type { EncodeReply, EncodeRequest, TextOutput } from "./protocol.js";
 import { createWorkerPool } from "./worker-pool.js";
 
 export interface Encoded {
-  /** [D], pooled and not normalised. Shared between callers: do not change it. */
+  /** [D], pooled and not normalised; [T, D] for tokens. Shared between callers: do not change it. */
   vector: Float32Array;
   /** Euclidean length of the vector. */
   norm: number;
@@ -19,6 +20,11 @@ export interface Encoded {
 }
 
 export interface EncodeOptions {
+  /**
+   * What to make of the texts; `retrieval` needs a bundle with retrieval.onnx.
+   * @default "embedding"
+   */
+  output?: TextOutput;
   /** Abandons the texts: what has not reached the model never will. */
   signal?: AbortSignal;
   /** Milliseconds until unanswered texts become TIMEOUT errors. @default the encoder's timeoutMs */
@@ -77,6 +83,12 @@ export interface Encoder {
   close(): Promise<void>;
 }
 
+/** Each output has its own vectors for the same text. Token matrices are too large to keep. */
+interface Lane {
+  cache: LRUCache<string, Encoded> | undefined;
+  flights: Map<string, Flight>;
+}
+
 /** A text under way, with the number of callers that still wait. */
 interface Flight {
   promise: Promise<Encoded>;
@@ -99,14 +111,17 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     {
       kind: "encode",
       model: join(bundle.directory, "language.onnx"),
+      ...(hasFile(bundle, "retrieval.onnx") && { retrieval: join(bundle.directory, "retrieval.onnx") }),
       threads: options.threadsPerWorker,
       extra: nestConfig(manifest.session?.configEntries),
     },
     options.workers,
   );
-  const cache =
-    options.cacheEntries > 0 ? new LRUCache<string, Encoded>({ max: options.cacheEntries }) : undefined;
-  const flights = new Map<string, Flight>();
+  const lanes: Record<TextOutput, Lane> = {
+    embedding: createLane(options.cacheEntries),
+    retrieval: createLane(options.cacheEntries),
+    tokens: createLane(0),
+  };
   const counts = { batches: 0, texts: 0, paddedTokens: 0, cacheHits: 0, cacheMisses: 0, shared: 0 };
   const observe = options.observe ?? (() => undefined);
 
@@ -114,8 +129,8 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     maxBatchTokens: options.maxBatchTokens,
     maxQueue: options.maxQueue,
     capacity: () => pool.idle,
-    run: async (ids, rows, length) => {
-      const reply = await pool.run({ ids, rows, length });
+    run: async (batch) => {
+      const reply = await pool.run(batch);
       observe("infer", reply.inferMs);
       return reply.vectors;
     },
@@ -132,13 +147,13 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     texts: readonly string[],
     call: EncodeOptions = {},
   ): Promise<(Encoded | GroundwireError)[]> {
+    const { output = "embedding" } = call;
     const deadline = createDeadline(call.timeoutMs ?? options.timeoutMs, call.signal);
     const pending: Promise<Encoded | GroundwireError>[] = [];
     let sliceStarted = performance.now();
     for (const [i, text] of texts.entries()) {
-      pending.push(
-        encodeOne(text, call.fields?.[i] ?? `texts[${i}]`, deadline, call.timings).catch(toGroundwireError),
-      );
+      const field = call.fields?.[i] ?? `texts[${i}]`;
+      pending.push(encodeOne({ text, field, output }, deadline, call.timings).catch(toGroundwireError));
       if (performance.now() - sliceStarted < SLICE_MS) continue;
       // What stands in the queue may start while the rest is tokenized.
       batcher.pump();
@@ -153,19 +168,15 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     }
   }
 
-  async function encodeOne(
-    text: string,
-    field: string,
-    deadline: Deadline,
-    timings?: Timings,
-  ): Promise<Encoded> {
-    checkText(text, field);
-    const cached = cache?.get(text);
+  async function encodeOne(job: TextJob, deadline: Deadline, timings?: Timings): Promise<Encoded> {
+    checkText(job.text, job.field);
+    if (job.output === "retrieval") requireFile(bundle, "retrieval.onnx", "comparing texts with pictures");
+    const cached = lanes[job.output].cache?.get(job.text);
     if (cached) {
       counts.cacheHits += 1;
       return cached;
     }
-    const flight = joinFlight(text) ?? launch(text, field, timings);
+    const flight = joinFlight(job) ?? launch(job, timings);
     try {
       return await Promise.race([flight.promise, deadline.expired]);
     } finally {
@@ -177,8 +188,8 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     }
   }
 
-  function joinFlight(text: string): Flight | undefined {
-    const flight = flights.get(text);
+  function joinFlight({ text, output }: TextJob): Flight | undefined {
+    const flight = lanes[output].flights.get(text);
     // Without callers it may already have been skipped.
     if (!flight || flight.callers === 0) return undefined;
     flight.callers += 1;
@@ -186,7 +197,8 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     return flight;
   }
 
-  function launch(text: string, field: string, timings?: Timings): Flight {
+  function launch({ text, field, output }: TextJob, timings?: Timings): Flight {
+    const { cache, flights } = lanes[output];
     const started = performance.now();
     const tokens = tokenize(text);
     checkTokens(tokens, text, field);
@@ -202,7 +214,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     };
     flight.promise = new Promise<Float32Array>((resolve, reject) => {
       const wanted = (): boolean => flight.callers > 0;
-      batcher.add({ ids: tokens.ids, wanted, enqueuedAt, resolve, reject } satisfies Entry);
+      batcher.add({ ids: tokens.ids, output, wanted, enqueuedAt, resolve, reject } satisfies Entry);
     })
       .then((vector) => {
         const encoded = {
@@ -234,30 +246,15 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
   };
 }
 
-interface Deadline {
-  /** Rejects with TIMEOUT at the deadline, or when the caller has gone. */
-  expired: Promise<never>;
-  clear: () => void;
+interface TextJob {
+  text: string;
+  field: string;
+  output: TextOutput;
 }
 
-function createDeadline(timeoutMs: number, signal?: AbortSignal): Deadline {
-  let clear = (): void => undefined;
-  const expired = new Promise<never>((_resolve, reject) => {
-    const fail = (message: string): void => reject(new GroundwireError("TIMEOUT", message));
-    const timer = setTimeout(
-      () => fail(`the request took longer than its limit of ${timeoutMs} ms`),
-      timeoutMs,
-    );
-    const abort = (): void => fail("the client has gone");
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    clear = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-    };
-  });
-  expired.catch(() => undefined);
-  return { expired, clear };
+function createLane(cacheEntries: number): Lane {
+  const cache = cacheEntries > 0 ? new LRUCache<string, Encoded>({ max: cacheEntries }) : undefined;
+  return { cache, flights: new Map() };
 }
 
 function toGroundwireError(error: unknown): GroundwireError {

@@ -3,6 +3,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Feed, Graph, GraphOptions } from "./graph.js";
 import { createEncodeHandler } from "./handlers/encode.js";
 import { createSearchHandler } from "./handlers/search.js";
+import { createVisualHandler } from "./handlers/visual.js";
 import type { WorkerSettings } from "./protocol.js";
 
 // The only importer of onnxruntime. Its calls are synchronous and native, so they live off the main thread.
@@ -27,6 +28,8 @@ function createHandler(settings: WorkerSettings) {
       return createEncodeHandler(settings, openGraph);
     case "search":
       return createSearchHandler(settings, openGraph);
+    case "visual":
+      return createVisualHandler(settings, openGraph);
     default:
       return settings satisfies never;
   }
