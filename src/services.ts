@@ -3,14 +3,16 @@ import type { Config } from "./config.js";
 import { createEncoder, type Encoder } from "./inference/encoder.js";
 import { selfTest } from "./inference/self-test.js";
 import { createLexiconSearch, type LexiconSearch } from "./lexicon/search.js";
+import { createVisualEncoder, type VisualEncoder } from "./pictures/visual-encoder.js";
 
-export type Stage = "tokenize" | "queue" | "infer" | "search";
+export type Stage = "tokenize" | "queue" | "infer" | "search" | "decode" | "see";
 
 /** What answers come from: one bundle and the workers that serve it. */
 export interface Services {
   bundle: Bundle;
   encoder: Encoder;
   lexicon: LexiconSearch;
+  visual: VisualEncoder;
   close: () => Promise<void>;
 }
 
@@ -25,18 +27,25 @@ export type ServiceOptions = Pick<
  */
 export async function startServices(directory: string, options: ServiceOptions): Promise<Services> {
   const bundle = await loadBundle(directory);
+  const shared = { ...options, timeoutMs: options.requestTimeoutMs };
   // One after the other: what has been started can be ended when the next one fails.
-  const encoder = await createEncoder(bundle, { ...options, timeoutMs: options.requestTimeoutMs });
+  const started: { close: () => Promise<void> }[] = [];
+  const close = async (): Promise<void> =>
+    void (await Promise.all(started.map((service) => service.close())));
+  async function start<S extends { close: () => Promise<void> }>(starting: Promise<S>): Promise<S> {
+    const service = await starting;
+    started.push(service);
+    return service;
+  }
   try {
+    const encoder = await start(createEncoder(bundle, shared));
     await selfTest(encoder, bundle);
-    const lexicon = await createLexiconSearch(bundle, {
-      threads: options.threadsPerWorker,
-      observe: options.observe,
-    });
-    const close = async (): Promise<void> => void (await Promise.all([encoder.close(), lexicon.close()]));
-    return { bundle, encoder, lexicon, close };
+    const { threadsPerWorker: threads, observe } = options;
+    const lexicon = await start(createLexiconSearch(bundle, { threads, observe }));
+    const visual = await start(createVisualEncoder(bundle, shared));
+    return { bundle, encoder, lexicon, visual, close };
   } catch (error) {
-    await encoder.close();
+    await close();
     throw error;
   }
 }

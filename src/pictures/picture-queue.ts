@@ -1,0 +1,85 @@
+import { GroundwireError } from "../errors.js";
+import type { VisualReply, VisualRequest } from "../inference/protocol.js";
+
+/** One decoded picture that waits for the model. */
+export interface PictureEntry {
+  /** [224, 224, 3] RGB */
+  pixels: Uint8Array;
+  withGrid: boolean;
+  /** False once the caller has gone: the picture is then skipped. */
+  wanted: () => boolean;
+  enqueuedAt: number;
+  resolve: (picture: { embedding: Float32Array; grid: Float32Array }) => void;
+  reject: (error: Error) => void;
+}
+
+export interface PictureQueueOptions {
+  /** Most pictures in a batch. */
+  maxBatch: number;
+  /** How many batches may start now. */
+  capacity: () => number;
+  run: (request: VisualRequest) => Promise<VisualReply>;
+  /** Told of every batch: its pictures, and the milliseconds that each had waited. */
+  observe: (queueMs: number[]) => void;
+}
+
+export interface PictureQueue {
+  readonly queued: number;
+  add: (entry: PictureEntry) => void;
+  /** Starts as many batches as there is capacity for. */
+  pump: () => void;
+}
+
+/** The queue in front of the visual model. All pictures cost the same, so a batch is simply the oldest of them. */
+export function createPictureQueue({ maxBatch, capacity, run, observe }: PictureQueueOptions): PictureQueue {
+  const queue: PictureEntry[] = [];
+
+  function pump(): void {
+    while (queue.length > 0 && capacity() > 0) {
+      const batch: PictureEntry[] = [];
+      while (batch.length < maxBatch && queue.length > 0) {
+        const entry = queue.shift() as PictureEntry;
+        if (entry.wanted()) batch.push(entry);
+        else entry.reject(new GroundwireError("TIMEOUT", "the caller has gone"));
+      }
+      if (batch.length > 0) void execute(batch);
+    }
+  }
+
+  async function execute(batch: PictureEntry[]): Promise<void> {
+    const now = performance.now();
+    observe(batch.map((entry) => now - entry.enqueuedAt));
+    try {
+      const withGrid = batch.some((entry) => entry.withGrid);
+      const { embeddings, grids } = await run({ pixels: join(batch), rows: batch.length, withGrid });
+      batch.forEach((entry, row) => {
+        const grid = entry.withGrid ? cut(grids, row, batch.length) : new Float32Array(0);
+        entry.resolve({ embedding: cut(embeddings, row, batch.length), grid });
+      });
+    } catch (error) {
+      for (const entry of batch) entry.reject(error as Error);
+    } finally {
+      pump();
+    }
+  }
+
+  return {
+    get queued() {
+      return queue.length;
+    },
+    add: (entry) => void queue.push(entry),
+    pump,
+  };
+}
+
+function join(batch: PictureEntry[]): Uint8Array {
+  const size = batch[0]?.pixels.length ?? 0;
+  const pixels = new Uint8Array(batch.length * size);
+  batch.forEach((entry, row) => pixels.set(entry.pixels, row * size));
+  return pixels;
+}
+
+function cut(values: Float32Array, row: number, rows: number): Float32Array {
+  const size = values.length / rows;
+  return values.slice(row * size, (row + 1) * size);
+}

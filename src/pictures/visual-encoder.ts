@@ -1,0 +1,185 @@
+import { join } from "node:path";
+import pLimit from "p-limit";
+import { hasFile, requireFile, type Bundle } from "../bundle/bundle.js";
+import { GroundwireError, isGroundwireError } from "../errors.js";
+import { createDeadline } from "../inference/deadline.js";
+import { nestConfig } from "../inference/graph.js";
+import type { VisualReply, VisualRequest } from "../inference/protocol.js";
+import { createWorkerPool, type WorkerPool } from "../inference/worker-pool.js";
+import { readBase64Picture } from "./base64.js";
+import { decodePicture, PICTURE_LIMITS, type PictureLimits } from "./decode.js";
+import { createPictureQueue } from "./picture-queue.js";
+
+/** Text is base64 or a data URI; bytes are a file's content. */
+export type PictureSource = string | Uint8Array;
+
+export interface EncodedPicture {
+  /** [D] in the space that pictures share with texts (retrieval), not normalised. */
+  embedding: Float32Array;
+  /** [P, D], the visual stream's positions in row order; empty unless asked for. */
+  grid: Float32Array;
+}
+
+export interface PictureOptions {
+  /** Also answer the grid. @default false */
+  withGrid?: boolean;
+  /** Abandons the pictures: what has not reached the model never will. */
+  signal?: AbortSignal;
+  /** Milliseconds until unanswered pictures become TIMEOUT errors. @default the encoder's timeoutMs */
+  timeoutMs?: number;
+  /** Name of each picture in messages. @default images[0], images[1], ... */
+  fields?: readonly string[];
+}
+
+export interface VisualEncoderOptions {
+  workers: number;
+  threadsPerWorker: number;
+  /** Milliseconds a call may take. */
+  timeoutMs: number;
+  /** Most pictures that may wait, whether for decoding or for the model. @default 1024 */
+  maxPictures?: number;
+  limits?: PictureLimits;
+  /** Told of every stage's duration in milliseconds. */
+  observe?: (stage: "decode" | "queue" | "see", ms: number) => void;
+}
+
+export interface VisualStats {
+  batches: number;
+  /** Pictures given to the model. */
+  pictures: number;
+  queued: number;
+  restarts: number;
+}
+
+export interface VisualEncoder {
+  /** One result a picture, in order; a bad picture is an error in its own place. Never rejects. */
+  encode(
+    pictures: readonly PictureSource[],
+    options?: PictureOptions,
+  ): Promise<(EncodedPicture | GroundwireError)[]>;
+  stats(): VisualStats;
+  close(): Promise<void>;
+}
+
+const GRAPH = "visual.onnx";
+/** Pictures in one pass of the model: larger batches gain nothing on a CPU and hold the worker for longer. */
+const MAX_BATCH = 8;
+/** Pictures decoded at once: enough to keep the model fed, few enough that large ones fit in memory. */
+const DECODERS = 4;
+const MAX_PICTURES = 1024;
+/** Rough time in which a full queue moves on; the hint given to refused callers. */
+const RETRY_AFTER_MS = 1000;
+
+/**
+ * Pictures -> vectors, behind a queue of its own, so that pictures never delay texts. With a bundle that has seen no
+ * photos, every picture is a BAD_USER_INPUT error that says so.
+ */
+export async function createVisualEncoder(
+  bundle: Bundle,
+  options: VisualEncoderOptions,
+): Promise<VisualEncoder> {
+  const { maxPictures = MAX_PICTURES, limits = PICTURE_LIMITS, observe = () => undefined } = options;
+  const pool = hasFile(bundle, GRAPH) ? await startPool(bundle, options) : undefined;
+  const decoders = pLimit(DECODERS);
+  const counts = { batches: 0, pictures: 0 };
+  let waiting = 0;
+
+  const queue = createPictureQueue({
+    maxBatch: MAX_BATCH,
+    capacity: () => pool?.idle ?? 0,
+    run: async (request) => {
+      const reply = await (pool as VisualPool).run(request);
+      observe("see", reply.inferMs);
+      return reply;
+    },
+    observe: (queueMs) => {
+      counts.batches += 1;
+      counts.pictures += queueMs.length;
+      for (const ms of queueMs) observe("queue", ms);
+    },
+  });
+  if (pool) pool.onIdle = queue.pump;
+
+  async function encode(
+    pictures: readonly PictureSource[],
+    call: PictureOptions = {},
+  ): Promise<(EncodedPicture | GroundwireError)[]> {
+    const deadline = createDeadline(call.timeoutMs ?? options.timeoutMs, call.signal);
+    const caller = { gone: false };
+    deadline.expired.catch(() => (caller.gone = true));
+    const results = pictures.map((source, i) => {
+      const field = call.fields?.[i] ?? `images[${i}]`;
+      const seen = encodeOne(source, field, call.withGrid ?? false, caller);
+      return Promise.race([seen, deadline.expired]).catch(toGroundwireError);
+    });
+    try {
+      return await Promise.all(results);
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async function encodeOne(
+    source: PictureSource,
+    field: string,
+    withGrid: boolean,
+    caller: { gone: boolean },
+  ): Promise<EncodedPicture> {
+    requireFile(bundle, GRAPH, "a picture");
+    admit();
+    try {
+      const pixels = await decoders(() => (caller.gone ? undefined : decode(source, field)));
+      // Nobody waits for what is then thrown: the deadline has answered.
+      if (!pixels) throw new GroundwireError("TIMEOUT", `${field} was abandoned`);
+      return await new Promise<EncodedPicture>((resolve, reject) => {
+        const wanted = (): boolean => !caller.gone;
+        queue.add({ pixels, withGrid, wanted, enqueuedAt: performance.now(), resolve, reject });
+        queue.pump();
+      });
+    } finally {
+      waiting -= 1;
+    }
+  }
+
+  function admit(): void {
+    if (waiting >= maxPictures) {
+      const message = `the queue holds its limit of ${maxPictures} pictures; try again later`;
+      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: RETRY_AFTER_MS });
+    }
+    waiting += 1;
+  }
+
+  async function decode(source: PictureSource, field: string): Promise<Uint8Array> {
+    const started = performance.now();
+    const bytes = typeof source === "string" ? readBase64Picture(source, field) : source;
+    const pixels = await decodePicture(bytes, field, limits);
+    observe("decode", performance.now() - started);
+    return pixels;
+  }
+
+  return {
+    encode,
+    stats: () => ({ ...counts, queued: waiting, restarts: pool?.restarts ?? 0 }),
+    close: async () => pool?.close(),
+  };
+}
+
+type VisualPool = WorkerPool<VisualRequest, VisualReply>;
+
+function startPool(
+  { directory, manifest }: Bundle,
+  { workers, threadsPerWorker }: VisualEncoderOptions,
+): Promise<VisualPool> {
+  const settings = {
+    kind: "visual",
+    model: join(directory, GRAPH),
+    threads: threadsPerWorker,
+    extra: nestConfig(manifest.session?.configEntries),
+  } as const;
+  return createWorkerPool(settings, workers);
+}
+
+function toGroundwireError(error: unknown): GroundwireError {
+  if (isGroundwireError(error)) return error;
+  return new GroundwireError("INTERNAL", "the picture could not be encoded", { cause: error });
+}
