@@ -124,12 +124,38 @@ export function createError(code: string, message: string, details: ErrorDetails
   return new known(message, details);
 }
 
+type Classes = typeof CLASSES;
+
 /** True for every error of this client, also across copies of the package. */
 export function isGroundwireError(error: unknown): error is GroundwireError {
-  return error instanceof Error && typeof (error as GroundwireError).code === "string" && (error as GroundwireError).code in CLASSES;
+  return error instanceof Error && Object.hasOwn(CLASSES, String((error as GroundwireError).code));
 }
+
+function guard<Code extends ErrorCode>(code: Code) {
+  return (error: unknown): error is InstanceType<Classes[Code]> =>
+    isGroundwireError(error) && error.code === code;
+}
+
+export const isBadUserInputError = guard("BAD_USER_INPUT");
+export const isTooManyInputsError = guard("TOO_MANY_INPUTS");
+export const isTextTooLongError = guard("TEXT_TOO_LONG");
+export const isImageUnreadableError = guard("IMAGE_UNREADABLE");
+export const isImageTooLargeError = guard("IMAGE_TOO_LARGE");
+export const isUnknownPredicateError = guard("UNKNOWN_PREDICATE");
+export const isCollectionNotFoundError = guard("COLLECTION_NOT_FOUND");
+export const isDimensionMismatchError = guard("DIMENSION_MISMATCH");
+export const isModelMismatchError = guard("MODEL_MISMATCH");
+export const isUnauthenticatedError = guard("UNAUTHENTICATED");
+export const isForbiddenError = guard("FORBIDDEN");
+export const isRateLimitedError = guard("RATE_LIMITED");
+export const isOverloadedError = guard("OVERLOADED");
+export const isTimeoutError = guard("TIMEOUT");
+export const isInternalError = guard("INTERNAL");
+export const isNetworkError = guard("NETWORK");
+export const isAbortedError = guard("ABORTED");
+export const isProtocolError = guard("PROTOCOL");
 
 /** True where the same call may succeed later. */
 export function isRetryable(error: unknown): boolean {
-  return isGroundwireError(error) && ["RATE_LIMITED", "OVERLOADED", "NETWORK"].includes(error.code);
+  return isRateLimitedError(error) || isOverloadedError(error) || isNetworkError(error);
 }

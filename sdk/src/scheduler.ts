@@ -1,122 +1,169 @@
-import { AbortedError, createError, ProtocolError, type GroundwireError } from "./errors.js";
-import type { GraphQLFailure, GraphQLRequest, GraphQLResponse, Send } from "./transport.js";
+import { answerKey, buildRequest, type Operation } from "./document.js";
+import type { GroundwireError } from "./errors.js";
+import { limitConcurrency } from "./concurrency.js";
+import {
+  cut,
+  DEFAULT_LIMITS,
+  listOf,
+  merge,
+  pack,
+  wholeOf,
+  type Call,
+  type RequestLimits,
+  type Unit,
+} from "./plan.js";
+import { callsOf, fillSlot, settle } from "./settle.js";
+import { aborted, type GraphQLResponse, type Send } from "./transport.js";
 
-/** One root field of a query, with its arguments and what to select of the answer. */
-export interface Operation {
-  field: string;
-  /** Argument name -> GraphQL type and value. */
-  args: Record<string, { type: string; value: unknown }>;
-  /** Selection with its braces; empty for scalars. */
-  selection: string;
+export interface SchedulerOptions {
+  /** Allow several operations in one document. */
+  combine: boolean;
+  /** Most requests in flight at once. */
+  maxConcurrency: number;
+  /** Asks the server for its limits; used where they cannot travel with other operations. */
+  limitsOperation: Operation<object, { limits: RequestLimits }>;
 }
 
-/** The answer of one operation: its data, and the errors below it by list index. */
-export interface Outcome {
-  data: unknown;
-  /** Errors of list items; an error of the whole operation rejects instead. */
-  itemErrors: Map<number, GroundwireError>;
-}
+/**
+ * Answers with the operation's data; for list operations with the list, in which each item that failed
+ * is its error.
+ */
+export type Execute = <Variables extends object, Data>(
+  operation: Operation<Variables, Data>,
+  variables: Variables,
+  signal?: AbortSignal,
+) => Promise<Data>;
 
-interface Pending {
-  operation: Operation;
-  signal: AbortSignal | undefined;
-  resolve: (outcome: Outcome) => void;
-  reject: (error: GroundwireError) => void;
-}
+/** Statuses that judge what was sent, so that a part of it may still be taken. */
+const CONTENT_REFUSALS = new Set([200, 400, 413, 422]);
 
-/** Operations in one request: enough for a page of calls, within the server's limit of fields. */
-const MAX_OPERATIONS = 50;
-/** Half of the server's default body limit, because JSON escapes grow. */
-const MAX_BYTES = 512 * 1024;
+/** Gathers the calls of one tick and sends them as one request, or as few as the server's limits allow. */
+export function createScheduler(send: Send, options: SchedulerOptions): Execute {
+  const { combine, limitsOperation } = options;
+  const inTurn = limitConcurrency(options.maxConcurrency);
+  let waiting: Call[] = [];
+  let nextKey = 0;
+  let limits: RequestLimits | undefined;
 
-/** Gathers the operations of one tick and sends them as one request, or as few as the limits allow. */
-export function createScheduler(send: Send): (operation: Operation, signal?: AbortSignal) => Promise<Outcome> {
-  let pending: Pending[] = [];
-
-  function flush(): void {
-    const waiting = pending.filter(({ signal }) => !signal?.aborted);
-    pending = [];
-    for (const group of groupBySize(waiting)) void execute(group);
+  async function flush(): Promise<void> {
+    const calls = waiting.filter(({ signal }) => !signal?.aborted);
+    waiting = [];
+    if (!combine && !limits && calls.some(listOf)) await askLimits();
+    dispatch(calls.map(wholeOf));
   }
 
-  async function execute(group: Pending[]): Promise<void> {
-    const controller = abortWithAll(group);
+  function dispatch(units: readonly Unit[]): void {
+    const known = limits ?? DEFAULT_LIMITS;
+    const cuts = units.flatMap((unit) => cut(unit, known));
+    for (const group of pack(combine ? cuts : sortByKey(cuts), known, combine))
+      void inTurn(() => request(group));
+  }
+
+  async function request(units: Unit[]): Promise<void> {
+    const merged = merge(units);
+    const { kind, idempotent = kind === "query" } = (merged[0] as (typeof merged)[0]).operation;
+    const learning = combine && !limits && kind === "query";
+    const abort = abortWithAll(callsOf(units));
     try {
-      settle(group, await send(buildRequest(group.map(({ operation }) => operation)), controller.signal));
+      const response = await send(buildRequest(merged, learning), { signal: abort.signal, idempotent });
+      if (learning) learn(response);
+      const keys = merged.map((_, i) => answerKey(merged, i, learning));
+      const again = settle(merged, keys, response, learning && limits !== undefined);
+      if (again.length > 0) dispatch(again);
     } catch (error) {
-      for (const { reject } of group) reject(error as GroundwireError);
+      fail(units, error as GroundwireError);
+    } finally {
+      abort.release();
     }
   }
 
-  return (operation, signal) =>
-    new Promise((resolve, reject) => {
-      const abort = (): void => reject(new AbortedError("the call was aborted", { cause: signal?.reason }));
-      if (signal?.aborted) return abort();
+  function learn({ data }: GraphQLResponse): void {
+    const model = data?.model as { limits: RequestLimits } | undefined;
+    limits ??= model?.limits;
+  }
+
+  /** Without an answer the defaults stay, and the calls themselves tell what is wrong. */
+  async function askLimits(): Promise<void> {
+    const bound = { operation: limitsOperation, variables: {} };
+    const { signal } = new AbortController();
+    const request = buildRequest([bound], false);
+    learn(await send(request, { signal, idempotent: true }).catch(() => ({})));
+  }
+
+  /** Where the server refuses what was sent, the parts are tried alone, so that only the bad ones fail. */
+  function fail(units: readonly Unit[], error: GroundwireError): void {
+    const [first] = units as [Unit];
+    const judged = error.status !== undefined && CONTENT_REFUSALS.has(error.status);
+    const middle = Math.ceil(units.length / 2);
+    const items = first.to - first.from;
+    if (judged && units.length > 1) {
+      void inTurn(() => request(units.slice(0, middle)));
+      void inTurn(() => request(units.slice(middle)));
+    } else if (error.status === 413 && items > 1) {
+      const half = first.from + Math.ceil(items / 2);
+      void inTurn(() => request([{ ...first, to: half }]));
+      void inTurn(() => request([{ ...first, from: half }]));
+    } else if (error.status === 413 && items === 1) {
+      fillSlot(first.call, first.from, error);
+    } else {
+      for (const call of callsOf(units)) call.reject(error);
+    }
+  }
+
+  function enqueue(call: Call): void {
+    if (waiting.length === 0) afterTick(() => void flush());
+    waiting.push(call);
+  }
+
+  return function execute<Variables extends object, Data>(
+    operation: Operation<Variables, Data>,
+    variables: Variables,
+    signal?: AbortSignal,
+  ) {
+    const bound = { operation: operation as Operation, variables: variables as Record<string, unknown> };
+    const open = listOf(bound)?.length;
+    if (open === 0) return Promise.resolve([] as Data);
+    return new Promise<Data>((resolve, reject) => {
+      if (signal?.aborted) return reject(aborted(signal));
+      const abort = (): void => reject(aborted(signal as AbortSignal));
       signal?.addEventListener("abort", abort, { once: true });
-      const settled = <T>(settle: (value: T) => void) => (value: T): void => {
-        signal?.removeEventListener("abort", abort);
-        settle(value);
-      };
-      if (pending.length === 0) queueMicrotask(() => queueMicrotask(flush));
-      pending.push({ operation, signal, resolve: settled(resolve), reject: settled(reject) });
+      const release = (): void => signal?.removeEventListener("abort", abort);
+      enqueue({
+        ...bound,
+        signal,
+        resolve: (data) => (release(), resolve(data as Data)),
+        reject: (error) => (release(), reject(error)),
+        mergeKey: mergeKey(bound) ?? `${nextKey++}`,
+        slots: Array.from({ length: open ?? 0 }),
+        open: open ?? 0,
+      });
     });
+  };
+}
+
+function mergeKey({ operation, variables }: Pick<Call, "operation" | "variables">): string | undefined {
+  if (operation.list === undefined) return undefined;
+  return `${operation.name} ${JSON.stringify({ ...variables, [operation.list]: null })}`;
+}
+
+function sortByKey(units: readonly Unit[]): Unit[] {
+  return [...units].sort((a, b) => (a.call.mergeKey < b.call.mergeKey ? -1 : 1));
+}
+
+/** After all that is pending in microtasks, so that calls behind a few awaits still share the tick. */
+function afterTick(run: () => void): void {
+  if (typeof setImmediate === "function") setImmediate(run);
+  else setTimeout(run, 0);
 }
 
 /** The request ends early only when every call in it has been aborted. */
-function abortWithAll(group: Pending[]): AbortController {
+function abortWithAll(calls: readonly Call[]): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  let alive = group.length;
-  for (const { signal } of group) {
-    signal?.addEventListener("abort", () => --alive === 0 && controller.abort(), { once: true });
-  }
-  return controller;
-}
-
-function groupBySize(pending: Pending[]): Pending[][] {
-  const groups: Pending[][] = [];
-  let bytes = Infinity;
-  for (const entry of pending) {
-    const size = JSON.stringify(entry.operation).length;
-    if (bytes + size > MAX_BYTES || (groups.at(-1)?.length ?? 0) >= MAX_OPERATIONS) {
-      groups.push([]);
-      bytes = 0;
-    }
-    groups.at(-1)?.push(entry);
-    bytes += size;
-  }
-  return groups;
-}
-
-/** `query ($v0_texts: [String!]!) { c0: embed(texts: $v0_texts) { vector } }` */
-export function buildRequest(operations: Operation[]): GraphQLRequest {
-  const declarations: string[] = [];
-  const variables: Record<string, unknown> = {};
-  const fields = operations.map(({ field, args, selection }, i) => {
-    const given = Object.entries(args).filter(([, { value }]) => value !== undefined);
-    const passed = given.map(([name, { type, value }]) => {
-      const variable = `v${i}_${name}`;
-      declarations.push(`$${variable}: ${type}`);
-      variables[variable] = value;
-      return `${name}: $${variable}`;
-    });
-    return `c${i}: ${field}${passed.length > 0 ? `(${passed.join(", ")})` : ""} ${selection}`;
-  });
-  const head = declarations.length > 0 ? `query (${declarations.join(", ")})` : "query";
-  return { query: `${head} { ${fields.join(" ")} }`, variables };
-}
-
-function settle(group: Pending[], { data, errors = [] }: GraphQLResponse): void {
-  group.forEach(({ resolve, reject }, i) => {
-    const alias = `c${i}`;
-    const own = errors.filter(({ path }) => path?.[0] === alias);
-    const whole = own.find(({ path }) => typeof path?.[1] !== "number");
-    const value = data?.[alias];
-    if (whole) return reject(toError(whole));
-    if (value === undefined) return reject(new ProtocolError("the server's answer lacks what was asked for"));
-    resolve({ data: value, itemErrors: new Map(own.map((failure) => [failure.path?.[1] as number, toError(failure)])) });
-  });
-}
-
-function toError({ message, path, extensions }: GraphQLFailure): GroundwireError {
-  return createError(extensions?.code ?? "PROTOCOL", message, { path, retryAfterMs: extensions?.retryAfterMs });
+  const check = (): void => {
+    if (calls.every(({ signal }) => signal?.aborted)) controller.abort(calls[0]?.signal?.reason);
+  };
+  for (const { signal } of calls) signal?.addEventListener("abort", check);
+  check();
+  const release = (): void => calls.forEach(({ signal }) => signal?.removeEventListener("abort", check));
+  return { signal: controller.signal, release };
 }

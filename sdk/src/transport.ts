@@ -1,4 +1,4 @@
-import { AbortedError, createError, NetworkError, TimeoutError, type GroundwireError } from "./errors.js";
+import { AbortedError, createError, GroundwireError, NetworkError, TimeoutError } from "./errors.js";
 
 export interface GraphQLRequest {
   query: string;
@@ -26,57 +26,92 @@ export interface TransportOptions {
   retries: number;
 }
 
-export type Send = (request: GraphQLRequest, signal: AbortSignal) => Promise<GraphQLResponse>;
+export interface SendOptions {
+  signal: AbortSignal;
+  /** False where a request that may have been carried out must not be sent again. */
+  idempotent: boolean;
+}
 
-const RETRIED_STATUSES = new Set([408, 429]);
+/** @throws GroundwireError where the request as a whole got no GraphQL answer. */
+export type Send = (request: GraphQLRequest, options: SendOptions) => Promise<GraphQLResponse>;
+
 const FIRST_DELAY_MS = 100;
-const LONGEST_DELAY_MS = 10_000;
+const LONGEST_BACKOFF_MS = 10_000;
+/** A server that asks for a longer wait gets no retry: the caller learns `retryAfterMs` at once. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
+const REFUSALS = new Set(["OVERLOADED", "RATE_LIMITED"]);
+const CODES: Record<number, string> = {
+  401: "UNAUTHENTICATED",
+  403: "FORBIDDEN",
+  408: "TIMEOUT",
+  413: "BAD_USER_INPUT",
+  429: "RATE_LIMITED",
+  503: "OVERLOADED",
+};
 
 /** Sends a request, again after network errors, 408, 429 and 5xx, and after OVERLOADED or RATE_LIMITED answers. */
 export function createTransport(options: TransportOptions): Send {
-  return async (request, signal) => {
+  return async (request, { signal, idempotent }) => {
+    const body = JSON.stringify(request);
     for (let attempt = 0; ; attempt++) {
+      const last = attempt >= options.retries;
+      let waitMs: number;
       try {
-        const response = await sendOnce(options, request, signal);
-        const refusal = attempt < options.retries ? findRefusal(response) : undefined;
-        if (!refusal) return response;
-        await delay(retryDelay(attempt, refusal.extensions?.retryAfterMs), signal);
+        const response = await sendOnce(options, body, signal);
+        const refusal = findRefusal(response);
+        waitMs = retryDelay(attempt, refusal?.extensions?.retryAfterMs);
+        if (!refusal || last || waitMs === Infinity) return response;
       } catch (error) {
-        if (signal.aborted || attempt >= options.retries || !mayRetry(error as GroundwireError)) throw error;
-        await delay(retryDelay(attempt, (error as GroundwireError).retryAfterMs), signal);
+        waitMs = retryDelay(attempt, (error as GroundwireError).retryAfterMs);
+        if (last || waitMs === Infinity || !mayRetry(error as GroundwireError, idempotent)) throw error;
       }
+      await delay(waitMs, signal);
     }
   };
 }
 
-async function sendOnce(options: TransportOptions, request: GraphQLRequest, signal: AbortSignal): Promise<GraphQLResponse> {
-  const timeout = AbortSignal.timeout(options.timeoutMs);
+async function sendOnce(
+  options: TransportOptions,
+  body: string,
+  signal: AbortSignal,
+): Promise<GraphQLResponse> {
+  if (signal.aborted) throw aborted(signal);
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  const timer = setTimeout(stop, options.timeoutMs);
+  signal.addEventListener("abort", stop, { once: true });
   try {
     const response = await options.fetch(options.url, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json", ...options.headers },
-      body: JSON.stringify(request),
-      signal: anySignal(signal, timeout),
+      body,
+      signal: controller.signal,
     });
-    return await readResponse(response);
+    return readResponse(response, await response.text());
   } catch (cause) {
-    if (isOwn(cause)) throw cause;
-    if (signal.aborted) throw new AbortedError("the call was aborted", { cause });
-    if (timeout.aborted) throw new TimeoutError(`no answer within ${options.timeoutMs} ms`, { cause });
-    throw new NetworkError(`${options.url} cannot be reached: ${String(cause)}`, { cause });
+    if (cause instanceof GroundwireError) throw cause;
+    if (signal.aborted) throw aborted(signal);
+    if (controller.signal.aborted)
+      throw new TimeoutError(`no answer within ${options.timeoutMs} ms`, { cause });
+    throw new NetworkError(`${options.url} cannot be reached: ${describe(cause)}`, { cause });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
   }
 }
 
-/** GraphQL answers count whatever their status; the rest becomes one error. */
-async function readResponse(response: Response): Promise<GraphQLResponse> {
-  const text = await response.text();
+/** Answers with data count whatever their status, and so do errors that name their field; the rest is one error. */
+function readResponse(response: Response, text: string): GraphQLResponse {
   const body = parse(text);
-  const retryAfterMs = retryAfter(response);
-  if (body?.data) return body;
   const first = body?.errors?.[0];
-  const details = { status: response.status, retryAfterMs: first?.extensions?.retryAfterMs ?? retryAfterMs };
-  if (first) throw createError(first.extensions?.code ?? codeOf(response.status), first.message, details);
-  throw createError(codeOf(response.status), `HTTP ${response.status}: ${text.slice(0, 200)}`, details);
+  if (body && (body.data || first?.path)) return body;
+  const { status } = response;
+  const code = first?.extensions?.code ?? CODES[status] ?? (status >= 500 ? "NETWORK" : "PROTOCOL");
+  const retryAfterMs = first?.extensions?.retryAfterMs ?? retryAfter(response);
+  throw createError(code, first?.message ?? `HTTP ${status}: ${text.slice(0, 200)}`, {
+    status,
+    retryAfterMs,
+  });
 }
 
 function parse(text: string): GraphQLResponse | undefined {
@@ -88,24 +123,21 @@ function parse(text: string): GraphQLResponse | undefined {
   }
 }
 
-function codeOf(status: number): string {
-  const codes: Record<number, string> = { 401: "UNAUTHENTICATED", 403: "FORBIDDEN", 408: "TIMEOUT", 429: "RATE_LIMITED" };
-  return codes[status] ?? (status >= 500 ? "NETWORK" : "PROTOCOL");
-}
-
 function findRefusal({ errors }: GraphQLResponse): GraphQLFailure | undefined {
-  return errors?.find(({ extensions }) => extensions?.code === "OVERLOADED" || extensions?.code === "RATE_LIMITED");
+  return errors?.find(({ extensions }) => REFUSALS.has(extensions?.code ?? ""));
 }
 
-function mayRetry({ code, status }: GroundwireError): boolean {
-  if (status !== undefined) return status >= 500 || RETRIED_STATUSES.has(status);
-  return code === "NETWORK" || code === "OVERLOADED" || code === "RATE_LIMITED";
+/** A refusal has not been carried out; of any other failure that cannot be known. */
+function mayRetry({ code, status }: GroundwireError, idempotent: boolean): boolean {
+  if (REFUSALS.has(code)) return true;
+  if (!idempotent) return false;
+  return status === undefined ? code === "NETWORK" : status >= 500 || status === 408;
 }
 
-/** Exponential with full jitter, never sooner than the server asks. */
+/** Exponential with full jitter, never sooner than the server asks; Infinity where it asks for too long a wait. */
 function retryDelay(attempt: number, retryAfterMs = 0): number {
-  const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
-  return retryAfterMs + Math.random() * ceiling;
+  if (retryAfterMs > LONGEST_RETRY_AFTER_MS) return Infinity;
+  return retryAfterMs + Math.random() * Math.min(LONGEST_BACKOFF_MS, FIRST_DELAY_MS * 2 ** attempt);
 }
 
 /** Retry-After in seconds or as a date. */
@@ -120,7 +152,7 @@ function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       clearTimeout(timer);
-      reject(new AbortedError("the call was aborted"));
+      reject(aborted(signal));
     };
     const timer = setTimeout(() => {
       signal.removeEventListener("abort", abort);
@@ -131,16 +163,17 @@ function delay(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** AbortSignal.any, which Node has only since 20.3. */
-function anySignal(...signals: AbortSignal[]): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of signals) {
-    if (signal.aborted) controller.abort(signal.reason);
-    else signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true, signal: controller.signal });
-  }
-  return controller.signal;
+/** The error of an aborted call: a TimeoutError where the signal came from `AbortSignal.timeout`. */
+export function aborted(signal: AbortSignal): GroundwireError {
+  const cause: unknown = signal.reason;
+  const timedOut = cause instanceof Error && cause.name === "TimeoutError";
+  return timedOut
+    ? new TimeoutError("the call's signal timed out", { cause })
+    : new AbortedError("the call was aborted", { cause });
 }
 
-function isOwn(error: unknown): boolean {
-  return error instanceof Error && "code" in error && "retryAfterMs" in error;
+/** fetch hides what happened, e.g. ECONNREFUSED, in its error's cause. */
+function describe(error: unknown): string {
+  const cause = error instanceof Error && error.cause ? error.cause : error;
+  return cause instanceof Error ? cause.message || cause.name : String(cause);
 }

@@ -3,14 +3,23 @@ export function decodeVector(base64: string): Float32Array {
   const binary = atob(base64);
   const view = new DataView(new ArrayBuffer(binary.length));
   for (let i = 0; i < binary.length; i++) view.setUint8(i, binary.charCodeAt(i));
-  return Float32Array.from({ length: binary.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
+  const vector = new Float32Array(binary.length / 4);
+  for (let i = 0; i < vector.length; i++) vector[i] = view.getFloat32(4 * i, true);
+  return vector;
 }
 
 /** Encodes a vector for a `Vector` argument. */
 export function encodeVector(vector: ArrayLike<number>): string {
   const view = new DataView(new ArrayBuffer(4 * vector.length));
   for (let i = 0; i < vector.length; i++) view.setFloat32(4 * i, vector[i] as number, true);
-  let binary = "";
-  for (let i = 0; i < view.byteLength; i++) binary += String.fromCharCode(view.getUint8(i));
-  return btoa(binary);
+  return encodeBase64(new Uint8Array(view.buffer));
+}
+
+/** Base64 in pieces: one call with all bytes as arguments would overflow the stack. */
+export function encodeBase64(bytes: Uint8Array): string {
+  const pieces: string[] = [];
+  for (let i = 0; i < bytes.length; i += 0x2000) {
+    pieces.push(String.fromCharCode(...bytes.subarray(i, i + 0x2000)));
+  }
+  return btoa(pieces.join(""));
 }

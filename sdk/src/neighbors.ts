@@ -1,0 +1,74 @@
+import type { Operation } from "./document.js";
+import type { ConceptQueryInput, Neighbor, NeighborFilter } from "./generated/schema.js";
+import type { CallOptions } from "./options.js";
+import { iteratePages, toPage, type Connection, type Page } from "./pages.js";
+import type { Execute } from "./scheduler.js";
+import { encodeVector } from "./vector.js";
+
+/** A text, a vector, or terms with weights. */
+export type ConceptQuery = string | { vector: ArrayLike<number> } | { terms: readonly Term[] };
+
+/** A text, with weight 1 unless it has another; negative weights subtract. */
+export type Term = string | { text: string; weight?: number };
+
+export interface NeighborOptions extends CallOptions {
+  /** Neighbors on a page, 1 to the server's `maxFirst`. @default 10 */
+  first?: number;
+  filter?: NeighborFilter;
+}
+
+export interface NeighborMethods {
+  /**
+   * Entries of the lexicon by cosine, a page of them. What the query is made of is left out.
+   * @throws BadUserInputError for a query, filter or cursor that breaks a rule, DimensionMismatchError for a vector.
+   */
+  nearestNeighbors(
+    query: ConceptQuery,
+    options?: NeighborOptions & { after?: string },
+  ): Promise<Page<Neighbor>>;
+  /**
+   * All entries of the lexicon by cosine, asked for page by page as the loop goes on.
+   * @example for await (const { text } of client.neighbors("zebra")) if (text.includes("horse")) break;
+   */
+  neighbors(query: ConceptQuery, options?: NeighborOptions): AsyncIterable<Neighbor>;
+}
+
+interface Variables {
+  query: ConceptQueryInput;
+  first?: number;
+  after?: string;
+  filter?: NeighborFilter;
+}
+
+export const NEAREST_NEIGHBORS: Operation<Variables, Connection<Neighbor>> = {
+  name: "NearestNeighbors",
+  kind: "query",
+  field: "nearestNeighbors",
+  args: { query: "ConceptQueryInput!", first: "Int = 10", after: "String", filter: "NeighborFilter" },
+  selection: "{ nodes { rank text similarity } pageInfo { hasNextPage endCursor } }",
+};
+
+export function createNeighborMethods(execute: Execute): NeighborMethods {
+  async function nearestNeighbors(
+    query: ConceptQuery,
+    { signal, ...page }: NeighborOptions & { after?: string } = {},
+  ): Promise<Page<Neighbor>> {
+    return toPage(await execute(NEAREST_NEIGHBORS, { query: toQuery(query), ...page }, signal));
+  }
+
+  function neighbors(query: ConceptQuery, options: NeighborOptions = {}): AsyncIterable<Neighbor> {
+    return iteratePages((after) => nearestNeighbors(query, { ...options, after }));
+  }
+
+  return { nearestNeighbors, neighbors };
+}
+
+export function toTerms(terms: readonly Term[]): { text: string; weight?: number }[] {
+  return terms.map((term) => (typeof term === "string" ? { text: term } : term));
+}
+
+function toQuery(query: ConceptQuery): ConceptQueryInput {
+  if (typeof query === "string") return { text: query };
+  if ("vector" in query) return { vector: encodeVector(query.vector) };
+  return { terms: toTerms(query.terms) };
+}

@@ -1,0 +1,27 @@
+/** What is selected of a connection. */
+export interface Connection<T> {
+  nodes: T[];
+  pageInfo: { hasNextPage: boolean; endCursor?: string | null };
+}
+
+export interface Page<T> {
+  items: T[];
+  /** The cursor to pass as `after` for the next page; null on the last one. */
+  next: string | null;
+}
+
+export function toPage<T>({ nodes, pageInfo }: Connection<T>): Page<T> {
+  return { items: nodes, next: pageInfo.hasNextPage ? (pageInfo.endCursor ?? null) : null };
+}
+
+/** Asks for a page only when the loop has come to its first item. */
+export async function* iteratePages<T>(
+  load: (after: string | undefined) => Promise<Page<T>>,
+): AsyncGenerator<T, void> {
+  let after: string | undefined;
+  do {
+    const { items, next } = await load(after);
+    yield* items;
+    after = next ?? undefined;
+  } while (after !== undefined);
+}
