@@ -1,4 +1,4 @@
-import type { GroundwireError} from "./errors.js";
+import type { GroundwireError } from "./errors.js";
 import { isGroundwireError } from "./errors.js";
 
 /** A list's item: what was asked for, or why there is none. Items keep the order of the input. */
