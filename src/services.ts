@@ -4,6 +4,7 @@ import { createEncoder, type Encoder } from "./inference/encoder.js";
 import { selfTest } from "./inference/self-test.js";
 import { createLexiconSearch, type LexiconSearch } from "./lexicon/search.js";
 import { createVisualEncoder, type VisualEncoder } from "./pictures/visual-encoder.js";
+import { createRelations, type Relations } from "./relations/relations.js";
 
 export type Stage = "tokenize" | "queue" | "infer" | "search" | "decode" | "see";
 
@@ -13,6 +14,8 @@ export interface Services {
   encoder: Encoder;
   lexicon: LexiconSearch;
   visual: VisualEncoder;
+  /** Undefined for a bundle without relations. */
+  relations: Relations | undefined;
   close: () => Promise<void>;
 }
 
@@ -43,7 +46,9 @@ export async function startServices(directory: string, options: ServiceOptions):
     const { threadsPerWorker: threads, observe } = options;
     const lexicon = await start(createLexiconSearch(bundle, { threads, observe }));
     const visual = await start(createVisualEncoder(bundle, shared));
-    return { bundle, encoder, lexicon, visual, close };
+    const relations = await createRelations(bundle, { threads });
+    if (relations) started.push(relations);
+    return { bundle, encoder, lexicon, visual, relations, close };
   } catch (error) {
     await close();
     throw error;

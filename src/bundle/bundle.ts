@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { GroundwireError } from "../errors.js";
 import { parseAxes, type AxesFile } from "./axes-file.js";
 import { BundleError, parseManifest, type FileEntry, type Manifest } from "./manifest.js";
+import { parseRelations, type RelationsFile } from "./relations-file.js";
 
 export { BundleError, type Manifest } from "./manifest.js";
 
@@ -34,6 +35,8 @@ export interface Bundle {
   golden: { items: GoldenItem[] };
   /** tokenizer.json, parsed. */
   tokenizer: object;
+  /** Undefined for a bundle that knows words alone. */
+  relations: RelationsFile | undefined;
 }
 
 const modelsFolder = fileURLToPath(new URL("../../models/", import.meta.url));
@@ -83,7 +86,16 @@ export async function loadBundle(directory: string): Promise<Bundle> {
     axes: parseAxes(parseJson("axes.json", content("axes.json")), manifest.dimension),
     golden: parseGolden(parseJson("golden.json", content("golden.json")), manifest.dimension),
     tokenizer: parseJson("tokenizer.json", content("tokenizer.json")) as object,
+    relations: files.has("relations.bin") ? readRelations(content) : undefined,
   };
+}
+
+function readRelations(content: (name: string) => Buffer): RelationsFile {
+  return parseRelations({
+    predicates: parseJson("predicates.json", content("predicates.json")),
+    operators: content("relations.bin"),
+    triples: content("triples.tsv.gz"),
+  });
 }
 
 function readDefaultName(): string {

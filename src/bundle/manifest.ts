@@ -56,6 +56,18 @@ export const REQUIRED_FILES = [
   "MODEL_CARD.md",
 ] as const;
 
+/** What relating and grounding objects takes: all of these or none. */
+const RELATION_FILES = [
+  "relations.onnx",
+  "relations.bin",
+  "predicates.json",
+  "triples.tsv.gz",
+  "grounding.onnx",
+] as const;
+
+/** What a bundle of stage `relational` has beside the required files. */
+export const RELATIONAL_FILES = [...RELATION_FILES, "visual.onnx", "retrieval.onnx"] as const;
+
 /**
  * Reads and checks a manifest.
  * @param text exact content of manifest.json; its checksum is taken over these bytes.
@@ -71,11 +83,13 @@ export function parseManifest(text: string): Manifest {
   );
   checkChecksum(text, manifest.checksum);
   check(typeof manifest.name === "string" && manifest.name !== "", "name must be a non-empty string");
-  check(isStage(manifest.stage), `stage must be base, grounded or relational, is ${show(manifest.stage)}`);
+  const { stage } = manifest;
+  check(isStage(stage), `stage must be base, grounded or relational, is ${show(stage)}`);
   checkInteger("dimension", manifest.dimension, 1);
   checkInteger("maxTokens", manifest.maxTokens, 3);
   check(isSha256(manifest.fingerprint), "fingerprint must be 64 hexadecimal digits");
   checkFiles(manifest.files);
+  checkStageFiles(manifest.files, stage);
   return manifest as Manifest;
 }
 
@@ -87,7 +101,19 @@ function checkChecksum(text: string, checksum: unknown): void {
   check(actual === checksum, "the file was altered: its checksum does not match its content");
 }
 
-function checkFiles(files: unknown): void {
+function checkStageFiles(files: Record<string, FileEntry>, stage: Manifest["stage"]): void {
+  if (stage === "relational") {
+    for (const name of RELATIONAL_FILES) check(name in files, `files must list ${name} in stage relational`);
+  }
+  const listed = RELATION_FILES.filter((name) => name in files);
+  const missing = RELATION_FILES.find((name) => !(name in files));
+  check(
+    listed.length === 0 || missing === undefined,
+    `files must list ${missing}, because they list ${listed[0]}`,
+  );
+}
+
+function checkFiles(files: unknown): asserts files is Record<string, FileEntry> {
   check(typeof files === "object" && files !== null, "files must map names to bytes and sha256");
   for (const [name, entry] of Object.entries(files as Record<string, Partial<FileEntry>>)) {
     check(/^[\w.-]+$/.test(name), `files: ${show(name)} must be a plain file name`);

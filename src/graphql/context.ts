@@ -2,6 +2,7 @@ import DataLoader from "dataloader";
 import type { Encoded, Timings } from "../inference/encoder.js";
 import type { SearchQuery, SearchResult } from "../lexicon/search.js";
 import type { Services } from "../services.js";
+import { createRelationLoaders, type RelationLoaders } from "./relations/relations.loader.js";
 
 /** A text with its name in error messages, e.g. `texts[3]`. */
 export interface NamedText {
@@ -18,6 +19,8 @@ export interface Context {
   /** All texts that a request asks for at one level become one encoder call. */
   vectors: DataLoader<NamedText, Encoded, string>;
   neighbors: DataLoader<SearchQuery, SearchResult>;
+  /** Undefined for a bundle without relations. */
+  relations: RelationLoaders | undefined;
 }
 
 export interface RequestLimits {
@@ -51,5 +54,6 @@ export function createContext({ requestId, services, limits, signal }: ContextOp
       { cacheKeyFn: ({ text }) => text },
     ),
     neighbors: new DataLoader((queries) => lexicon.search(queries), { cache: false }),
+    relations: services.relations && createRelationLoaders(services.relations),
   };
 }

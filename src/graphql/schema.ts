@@ -7,6 +7,7 @@ import { ConceptResolver } from "./concept/concept.resolver.js";
 import { EmbeddingResolver } from "./embedding/embedding.resolver.js";
 import { ModelResolver } from "./model/model.resolver.js";
 import { NeighborsResolver } from "./neighbors/neighbors.resolver.js";
+import { ConceptRelationsResolver, RelationsResolver } from "./relations/relations.resolver.js";
 
 /** The GraphQL surface; schema.graphql is printed from it. */
 export function createSchema(): Promise<GraphQLSchema> {
@@ -18,6 +19,8 @@ export function createSchema(): Promise<GraphQLSchema> {
       NeighborsResolver,
       CompositionResolver,
       AxesResolver,
+      RelationsResolver,
+      ConceptRelationsResolver,
     ],
     // Inputs are checked where they are used, with messages that name field, rule and value.
     validate: false,

@@ -1,7 +1,7 @@
 import type { RankedQuery } from "../lexicon/rank.js";
 
 /** What a worker is started with. */
-export type WorkerSettings = EncodeSettings | SearchSettings | VisualSettings;
+export type WorkerSettings = EncodeSettings | SearchSettings | VisualSettings | RelateSettings;
 
 /**
  * What a text becomes: the pooled word vector [D], the last layer [T, D], or the vector [D] in the space that texts
@@ -27,6 +27,24 @@ export interface SearchSettings {
   /** Lexicon entries by descending frequency. */
   entries: readonly string[];
   /** [N, D] row-major int8; row i times scale i is the raw vector. */
+  rows: Int8Array;
+  scales: Float32Array;
+}
+
+export interface RelateSettings {
+  kind: "relate";
+  threads: number;
+  extra: Record<string, unknown>;
+  /** Paths of relations.onnx and grounding.onnx. */
+  relations: string;
+  grounding: string;
+  /** [P, R, R] row-major, and [P]: a score is `r_s R_p r_o + b_p`. */
+  operators: Float32Array;
+  bias: Float32Array;
+  /** R */
+  subspace: number;
+  /** The lexicon that completions rank, as in `SearchSettings`. */
+  entries: readonly string[];
   rows: Int8Array;
   scales: Float32Array;
 }
@@ -78,6 +96,61 @@ export interface VisualReply {
   /** [rows, P, D]; empty where it was not asked for */
   grids: Float32Array;
   inferMs: number;
+}
+
+export type RelateRequest = ScoreRequest | CompleteRequest | GroundRequest;
+export type RelateReply = ScoreReply | CompleteReply | GroundReply;
+
+/** Pairs of objects: word vectors [N, D] that are imagined first, or objects of the subspace [N, R]. */
+export interface ScoreRequest {
+  task: "score";
+  space: "words" | "subspace";
+  subjects: Float32Array;
+  objects: Float32Array;
+  /** N */
+  count: number;
+}
+
+export interface ScoreReply {
+  /** [N, P] */
+  scores: Float32Array;
+}
+
+export interface CompleteRequest {
+  task: "complete";
+  queries: CompletionQuery[];
+}
+
+export interface CompletionQuery extends Omit<RankedQuery, "vector"> {
+  /** [D], the raw vector of the end that is known. */
+  known: Float32Array;
+  missing: "subject" | "object";
+  predicate: number;
+}
+
+export interface CompleteReply {
+  /** As in `SearchReply`; `similarities` are relation scores. */
+  results: SearchReply["results"];
+}
+
+/** One photo with the tokens of a text and objects of words; any of the two may be a single row. */
+export interface GroundRequest {
+  task: "ground";
+  /** [positions, D] */
+  grid: Float32Array;
+  /** [tokens, D] */
+  tokens: Float32Array;
+  /** [N, D] raw word vectors. */
+  objects: Float32Array;
+  /** D */
+  dimension: number;
+}
+
+export interface GroundReply {
+  /** [tokens, positions] unnormalised inner products in stage 2's space. */
+  similarity: Float32Array;
+  /** [N, R] the words' objects in this photo. */
+  grounded: Float32Array;
 }
 
 export type WorkerReply<R> = { ready: true } | { reply: R } | { error: string };

@@ -2,6 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Feed, Graph, GraphOptions } from "./graph.js";
 import { createEncodeHandler } from "./handlers/encode.js";
+import { createRelateHandler } from "./handlers/relate.js";
 import { createSearchHandler } from "./handlers/search.js";
 import { createVisualHandler } from "./handlers/visual.js";
 import type { WorkerSettings } from "./protocol.js";
@@ -30,6 +31,8 @@ function createHandler(settings: WorkerSettings) {
       return createSearchHandler(settings, openGraph);
     case "visual":
       return createVisualHandler(settings, openGraph);
+    case "relate":
+      return createRelateHandler(settings, openGraph);
     default:
       return settings satisfies never;
   }

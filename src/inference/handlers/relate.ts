@@ -1,0 +1,150 @@
+import { rank } from "../../lexicon/rank.js";
+import type { Graph, OpenGraph } from "../graph.js";
+import type {
+  CompleteReply,
+  CompleteRequest,
+  GroundReply,
+  GroundRequest,
+  RelateReply,
+  RelateRequest,
+  RelateSettings,
+  ScoreReply,
+  ScoreRequest,
+} from "../protocol.js";
+import { createProduct, type Product } from "./product.js";
+
+/** Lexicon rows imagined at a time: other requests get their turn in between. */
+const IMAGINED_ROWS = 1024;
+
+/** Relations between objects that words imagine or that photos show, and the grounding of words in photos. */
+export async function createRelateHandler(settings: RelateSettings, openGraph: OpenGraph) {
+  const { threads, extra, operators, subspace, bias, entries } = settings;
+  const imagine = createImagination(await openGraph(settings.relations, { threads, extra }));
+  const grounding = await openGraph(settings.grounding, { threads, extra });
+  const columns = transpose(operators, bias.length);
+  const pairs = await createProduct(columns, subspace * subspace, threads, openGraph);
+  const lexicon = openLexicon();
+  // Awaited by completions; a failure must not end the worker before one is asked for.
+  lexicon.catch(() => undefined);
+
+  async function openLexicon(): Promise<Product> {
+    const imagined = await imagineLexicon(settings, imagine);
+    return createProduct(transpose(imagined, entries.length), subspace, threads, openGraph);
+  }
+
+  async function score({ subjects, objects, space, count }: ScoreRequest): Promise<ScoreReply> {
+    const inSubspace = (rows: Float32Array) =>
+      space === "subspace" ? Promise.resolve(rows) : imagine(rows, count);
+    const [left, right] = [await inSubspace(subjects), await inSubspace(objects)];
+    const scores = new Float32Array(await pairs.multiply(outerProducts(left, right, subspace)));
+    scores.forEach((value, i) => (scores[i] = value + (bias[i % bias.length] as number)));
+    return { scores };
+  }
+
+  async function complete({ queries }: CompleteRequest): Promise<CompleteReply> {
+    const product = await lexicon;
+    const known = await imagine(concatenate(queries.map((query) => query.known)), queries.length);
+    const wanted = queries.map(({ predicate, missing }, i) => {
+      const operator = operators.subarray(predicate * subspace ** 2, (predicate + 1) * subspace ** 2);
+      return otherEnd(operator, known.subarray(i * subspace, (i + 1) * subspace), missing);
+    });
+    const scores = await product.multiply(concatenate(wanted));
+    const size = entries.length;
+    return {
+      results: queries.map((query, i) => rank(scores.subarray(i * size, (i + 1) * size), query, entries)),
+    };
+  }
+
+  async function ground({ grid, tokens, objects, dimension }: GroundRequest): Promise<GroundReply> {
+    const feed = (data: Float32Array) => ({ data, shape: [1, data.length / dimension, dimension] });
+    const feeds = { grid: feed(grid), tokens: feed(tokens), objects: feed(objects) };
+    const { similarity, grounded } = await grounding.run(feeds, ["similarity", "grounded"]);
+    return {
+      similarity: new Float32Array(similarity as Float32Array),
+      grounded: new Float32Array(grounded as Float32Array),
+    };
+  }
+
+  return (request: RelateRequest): Promise<RelateReply> => {
+    switch (request.task) {
+      case "score":
+        return score(request);
+      case "complete":
+        return complete(request);
+      case "ground":
+        return ground(request);
+      default:
+        return request satisfies never;
+    }
+  };
+}
+
+/** Word vectors [N, D] -> imagined objects [N, R]. */
+type Imagine = (words: Float32Array, count: number) => Promise<Float32Array>;
+
+function createImagination(graph: Graph): Imagine {
+  return async (words, count) => {
+    const objects = { data: words, shape: [count, words.length / count] };
+    const { imagined } = await graph.run({ objects }, ["imagined"]);
+    return imagined as Float32Array;
+  };
+}
+
+/** What every entry of the lexicon is imagined as, [N, R]. */
+async function imagineLexicon(settings: RelateSettings, imagine: Imagine): Promise<Float32Array> {
+  const { rows, scales, entries, subspace } = settings;
+  const dimension = rows.length / entries.length;
+  const imagined = new Float32Array(entries.length * subspace);
+  for (let first = 0; first < entries.length; first += IMAGINED_ROWS) {
+    const count = Math.min(IMAGINED_ROWS, entries.length - first);
+    const words = Float32Array.from(
+      rows.subarray(first * dimension, (first + count) * dimension),
+      (code, i) => code * (scales[first + Math.floor(i / dimension)] as number),
+    );
+    imagined.set(await imagine(words, count), first * subspace);
+    await new Promise(setImmediate);
+  }
+  return imagined;
+}
+
+/** `r_s R_p r_o = <r_s (x) r_o, R_p>`: with the outer products [N, R * R] all predicates are one matrix product. */
+function outerProducts(subjects: Float32Array, objects: Float32Array, subspace: number): Float32Array {
+  const outer = new Float32Array(subjects.length * subspace);
+  for (let i = 0; i < subjects.length; i++) {
+    const first = Math.floor(i / subspace) * subspace;
+    for (let j = 0; j < subspace; j++)
+      outer[i * subspace + j] = (subjects[i] as number) * (objects[first + j] as number);
+  }
+  return outer;
+}
+
+/** What the missing end is multiplied with: `r_s R_p` for an object, `R_p r_o` for a subject. */
+function otherEnd(operator: Float32Array, known: Float32Array, missing: "subject" | "object"): Float32Array {
+  const size = known.length;
+  const result = new Float32Array(size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) {
+      const cell = operator[i * size + j] as number;
+      if (missing === "object") result[j] = (result[j] as number) + (known[i] as number) * cell;
+      else result[i] = (result[i] as number) + cell * (known[j] as number);
+    }
+  }
+  return result;
+}
+
+/** Rows [count, width] -> columns [width, count]. */
+function transpose(matrix: Float32Array, count: number): Float32Array {
+  const width = matrix.length / count;
+  const columns = new Float32Array(matrix.length);
+  for (let i = 0; i < count; i++) {
+    for (let j = 0; j < width; j++) columns[j * count + i] = matrix[i * width + j] as number;
+  }
+  return columns;
+}
+
+function concatenate(vectors: readonly Float32Array[]): Float32Array {
+  const width = vectors[0]?.length ?? 0;
+  const flat = new Float32Array(vectors.length * width);
+  vectors.forEach((vector, i) => flat.set(vector, i * width));
+  return flat;
+}
