@@ -68,13 +68,18 @@ function loneSurrogate(text: string): number {
   return text.search(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/);
 }
 
+/** A letter that no vocabulary of ours holds: a word with it is unknown as a whole. */
+const UNKNOWN_LETTER = "\uA66E";
+
 /**
  * The JavaScript library walks UTF-16 units, so it never sees ideographs beyond U+FFFF, which the Rust one sets apart
- * with spaces.
+ * with spaces; and it splits at U+061D, which the Rust one's older Unicode tables do not know as punctuation.
  */
 function alignWithRust(text: string): string {
-  return text.replace(
-    /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu,
-    " $& ",
-  );
+  return text
+    .replace(
+      /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu,
+      " $& ",
+    )
+    .replaceAll("\u061D", UNKNOWN_LETTER);
 }
