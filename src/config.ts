@@ -1,3 +1,5 @@
+import { parseApiKeys, type ApiKey } from "./http/auth.js";
+
 export interface Config {
   /** TCP port; 0 lets the system choose. */
   port: number;
@@ -14,6 +16,14 @@ export interface Config {
   threadsPerWorker: number;
   cacheEntries: number;
   requestTimeoutMs: number;
+  /** Most cost units of one request (see graphql/cost.ts); a short text is 1. */
+  maxCost: number;
+  /** Cost units that one caller may spend a second; 0 means no limit. */
+  rateLimit: number;
+  /** Digests of the keys that may call; empty means that everybody may. */
+  apiKeys: readonly ApiKey[];
+  /** Documents that alone are executed: `sdk`, paths, or both; empty means that all are. */
+  trustedDocuments: string;
   introspection: boolean;
   logLevel: string;
 }
@@ -41,7 +51,28 @@ export const VARIABLES = {
   THREADS_PER_WORKER: { default: "1", meaning: "onnxruntime threads of each worker, 1 to 64" },
   CACHE_ENTRIES: { default: "50000", meaning: "vectors kept for texts seen before, 0 to 10000000" },
   REQUEST_TIMEOUT_MS: { default: "30000", meaning: "milliseconds that a request may take, 100 to 600000" },
-  INTROSPECTION: { default: "true", meaning: "true or false: serve the schema and GraphiQL" },
+  MAX_COST: {
+    default: "5000",
+    meaning: "cost of one request, 1 to 1000000000; a short text is 1, a search 1, an image 20",
+  },
+  RATE_LIMIT: {
+    default: "0",
+    meaning: "cost units that one key (or address) may spend a second, 0 to 1000000000; 0 means no limit",
+  },
+  API_KEYS: {
+    default: "",
+    meaning: "read:KEY,write:KEY with KEYs of at least 16 characters; empty means that no key is needed",
+  },
+  TRUSTED_DOCUMENTS: {
+    default: "",
+    meaning:
+      "execute only these: sdk (what the SDK asks), paths of GraphQL documents, or both with commas; empty means all",
+  },
+  INTROSPECTION: {
+    default: "",
+    meaning:
+      "true or false: serve the schema and GraphiQL; empty means true, but false with NODE_ENV=production",
+  },
   LOG_LEVEL: { default: "info", meaning: LOG_LEVELS.join(", ") },
 } as const;
 
@@ -93,7 +124,14 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     threadsPerWorker: integer("THREADS_PER_WORKER", 1, 64),
     cacheEntries: integer("CACHE_ENTRIES", 0, 10_000_000),
     requestTimeoutMs: integer("REQUEST_TIMEOUT_MS", 100, 600_000),
-    introspection: oneOf("INTROSPECTION", ["true", "false"]) === "true",
+    maxCost: integer("MAX_COST", 1, 1_000_000_000),
+    rateLimit: integer("RATE_LIMIT", 0, 1_000_000_000),
+    apiKeys: parseApiKeys(text("API_KEYS"), `${PREFIX}API_KEYS`, problems),
+    trustedDocuments: text("TRUSTED_DOCUMENTS"),
+    introspection:
+      text("INTROSPECTION") === ""
+        ? environment.NODE_ENV !== "production"
+        : oneOf("INTROSPECTION", ["true", "false"]) === "true",
     logLevel: oneOf("LOG_LEVEL", LOG_LEVELS),
   };
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));

@@ -1,19 +1,16 @@
-import { ApolloServer } from "@apollo/server";
-import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
-import fastifyApollo, { fastifyApolloDrainPlugin } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
-import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance } from "fastify";
 import { resolveBundleDirectory } from "./bundle/bundle.js";
 import type { Config } from "./config.js";
-import { MAX_FIRST } from "./graphql/checks.js";
-import { createContext, type Context } from "./graphql/context.js";
-import { createErrorLogPlugin, formatError } from "./graphql/errors.js";
-import { limitDepth } from "./graphql/limits.js";
-import { createSchema } from "./graphql/schema.js";
+import { registerAuth } from "./http/auth.js";
+import { answerHttpError } from "./http/errors.js";
 import { registerGraphiql } from "./http/graphiql.js";
+import { registerGraphql } from "./http/graphql.js";
 import { registerHealth } from "./http/health.js";
 import { createMetrics } from "./http/metrics.js";
-import { clientSignal, registerRequestHooks, requestId } from "./http/requests.js";
+import { registerOpenai } from "./http/openai.js";
+import { createRateLimiter } from "./http/rate-limit.js";
+import { registerRequestHooks, requestId } from "./http/requests.js";
 import { startServices, type Services } from "./services.js";
 
 export interface GroundwireServer {
@@ -25,6 +22,14 @@ export interface GroundwireServer {
   /** Refuses new requests, answers the accepted ones, ends the workers. */
   stop: () => Promise<void>;
 }
+
+/** Never in a log, wherever a request or its headers are logged. */
+const SECRETS = [
+  "authorization",
+  "headers.authorization",
+  "req.headers.authorization",
+  "*.headers.authorization",
+];
 
 /**
  * Makes a gateway that is ready to answer. It listens only when it is started.
@@ -40,18 +45,22 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
   let ready = true;
 
   const app = Fastify({
-    logger: { level: config.logLevel, stream: process.stderr },
+    logger: { level: config.logLevel, stream: process.stderr, redact: SECRETS },
     disableRequestLogging: true,
     bodyLimit: config.maxBodyBytes,
     genReqId: requestId,
     forceCloseConnections: "idle",
   });
+  const limiter = createRateLimiter({ unitsPerSecond: config.rateLimit });
   registerRequestHooks(app, metrics);
+  app.setErrorHandler(answerHttpError);
+  // Before the keys are asked for: a browser's preflight carries none.
+  if (config.corsOrigins.length > 0) await app.register(cors, { origin: [...config.corsOrigins] });
+  registerAuth(app, config.apiKeys);
   registerHealth(app, metrics, () => ready);
   if (config.introspection) registerGraphiql(app);
-  if (config.corsOrigins.length > 0) await app.register(cors, { origin: [...config.corsOrigins] });
-  app.setErrorHandler(answerHttpError);
-  await registerGraphql(app, services, config);
+  registerOpenai(app, services, limiter, config);
+  await registerGraphql(app, services, limiter, config);
 
   async function stop(): Promise<void> {
     ready = false;
@@ -65,53 +74,4 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
   }
 
   return { app, services, start, stop };
-}
-
-async function registerGraphql(app: FastifyInstance, services: Services, config: Config): Promise<void> {
-  const apollo = new ApolloServer<Context>({
-    schema: await createSchema(),
-    formatError,
-    introspection: config.introspection,
-    includeStacktraceInErrorResponses: false,
-    stopOnTerminationSignals: false,
-    validationRules: [limitDepth],
-    plugins: [
-      fastifyApolloDrainPlugin(app),
-      ApolloServerPluginLandingPageDisabled(),
-      createErrorLogPlugin(app.log),
-    ],
-  });
-  await apollo.start();
-  const limits = { maxTexts: config.maxTexts, maxFirst: MAX_FIRST, maxBodyBytes: config.maxBodyBytes };
-  await app.register(fastifyApollo(apollo), {
-    path: "/graphql",
-    context: (request) => {
-      const context = createContext({
-        requestId: request.id,
-        services,
-        limits,
-        signal: clientSignal(request),
-      });
-      request.timings = context.timings;
-      return Promise.resolve(context);
-    },
-  });
-  app.addHook("onClose", () => apollo.stop());
-}
-
-/** What fails before GraphQL is answered in GraphQL's form. */
-function answerHttpError(
-  error: FastifyError,
-  request: { id: string; log: FastifyInstance["log"] },
-  reply: HttpReply,
-): void {
-  const status = error.statusCode ?? 500;
-  if (status >= 500) request.log.error({ err: error, requestId: request.id }, "request failed");
-  const message = status >= 500 ? "internal error" : error.message;
-  const code = status >= 500 ? "INTERNAL" : "BAD_USER_INPUT";
-  void reply.code(status).send({ errors: [{ message, extensions: { code, requestId: request.id } }] });
-}
-
-interface HttpReply {
-  code: (status: number) => { send: (payload: object) => unknown };
 }

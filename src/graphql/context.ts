@@ -1,4 +1,5 @@
 import DataLoader from "dataloader";
+import type { Caller } from "../http/auth.js";
 import type { Encoded, Timings } from "../inference/encoder.js";
 import type { SearchQuery, SearchResult } from "../lexicon/search.js";
 import type { Services } from "../services.js";
@@ -15,6 +16,9 @@ export interface Context {
   requestId: string;
   services: Services;
   limits: RequestLimits;
+  caller: Caller;
+  /** Cost units of the operations so far; one object for all operations of an HTTP request. */
+  budget: { spent: number };
   timings: Timings;
   /** All texts that a request asks for at one level become one encoder call. */
   vectors: DataLoader<NamedText, Encoded, string>;
@@ -33,17 +37,20 @@ export interface ContextOptions {
   requestId: string;
   services: Services;
   limits: RequestLimits;
+  caller: Caller;
   /** Aborts when the client has gone. */
   signal: AbortSignal;
 }
 
-export function createContext({ requestId, services, limits, signal }: ContextOptions): Context {
+export function createContext({ requestId, services, limits, caller, signal }: ContextOptions): Context {
   const timings: Timings = { tokenizeMs: 0, queueMs: 0, inferMs: 0 };
   const { encoder, lexicon } = services;
   return {
     requestId,
     services,
     limits,
+    caller,
+    budget: { spent: 0 },
     timings,
     vectors: new DataLoader<NamedText, Encoded, string>(
       (keys) => {

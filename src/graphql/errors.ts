@@ -1,7 +1,7 @@
 import type { ApolloServerPlugin } from "@apollo/server";
 import { unwrapResolverError } from "@apollo/server/errors";
 import type { FastifyBaseLogger } from "fastify";
-import type { GraphQLError, GraphQLFormattedError } from "graphql";
+import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import { isGroundwireError } from "../errors.js";
 import type { Context } from "./context.js";
 
@@ -19,7 +19,7 @@ const REQUEST_CODES = new Set([
 /** Intended errors pass with their code; the rest are masked as INTERNAL and keep only the request id. */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   const { message, locations, path } = formatted;
-  const cause = unwrapResolverError(error);
+  const cause = causeOf(error);
   const requestId = formatted.extensions?.requestId;
   if (isGroundwireError(cause) && cause.code !== "INTERNAL") {
     const { code, retryAfterMs } = cause;
@@ -34,6 +34,12 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
   if (typeof code === "string" && REQUEST_CODES.has(code))
     return { message, locations, path, extensions: { code } };
   return { message: "internal error", locations, path, extensions: { code: "INTERNAL", requestId } };
+}
+
+/** What was thrown: by a resolver, or by a plugin before any ran. */
+function causeOf(error: unknown): unknown {
+  const thrown = unwrapResolverError(error);
+  return thrown instanceof GraphQLError ? (thrown.originalError ?? thrown) : thrown;
 }
 
 /** Logs what will be masked, with the request id that the client is told. */
@@ -51,7 +57,7 @@ export function createErrorLogPlugin(log: FastifyBaseLogger): ApolloServerPlugin
 
 function logMasked(error: GraphQLError, requestId: string, log: FastifyBaseLogger): void {
   error.extensions.requestId = requestId;
-  const cause = unwrapResolverError(error);
+  const cause = causeOf(error);
   const intended = isGroundwireError(cause)
     ? cause.code !== "INTERNAL"
     : REQUEST_CODES.has(error.extensions.code as string);

@@ -1,43 +1,81 @@
+import { costLimitRule } from "@escape.tech/graphql-armor-cost-limit";
+import { maxAliasesRule } from "@escape.tech/graphql-armor-max-aliases";
+import { maxDepthRule } from "@escape.tech/graphql-armor-max-depth";
+import { maxDirectivesRule } from "@escape.tech/graphql-armor-max-directives";
 import {
   GraphQLError,
   Kind,
-  type FragmentDefinitionNode,
-  type SelectionSetNode,
+  visit,
+  type ArgumentNode,
+  type DocumentNode,
+  type ParseOptions,
+  type ValidationContext,
   type ValidationRule,
 } from "graphql";
+import type { TrustedDocuments } from "./trusted.js";
 
-/** Deep enough for every query of the SDK and of introspection; the schema itself has few levels. */
-const MAX_DEPTH = 15;
-/** Fields of one operation, fragments unfolded. */
-const MAX_FIELDS = 2000;
+/** graphql-armor's published defaults. */
+const DOCUMENT_LIMITS = { depth: 6, aliases: 15, directives: 50, tokens: 1000, staticCost: 5000 };
+/** The SDK puts up to 50 calls in one request; what it asks is known, so only the number is to be bounded. */
+const MERGED_FACTOR = 5;
 
-/** Refuses operations that are deeper or have more fields than any honest one. */
-export const limitDepth: ValidationRule = (context) => ({
-  OperationDefinition(operation) {
-    const budget = { fields: 0 };
-    const measure = (selections: SelectionSetNode, depth: number, inside: ReadonlySet<string>): void => {
-      if (depth > MAX_DEPTH) throw new LimitError(`the query must be at most ${MAX_DEPTH} levels deep`);
-      for (const selection of selections.selections) {
-        if (selection.kind === Kind.FRAGMENT_SPREAD) {
-          const fragment = context.getFragment(selection.name.value);
-          if (fragment && !inside.has(fragment.name.value)) unfold(fragment, depth, inside);
-          continue;
-        }
-        budget.fields += selection.kind === Kind.FIELD ? 1 : 0;
-        if (budget.fields > MAX_FIELDS)
-          throw new LimitError(`the query must have at most ${MAX_FIELDS} fields`);
-        if (selection.selectionSet) measure(selection.selectionSet, depth + 1, inside);
-      }
+/** No document is read beyond this, trusted or not. */
+export const PARSE_OPTIONS: ParseOptions = { maxTokens: DOCUMENT_LIMITS.tokens * MERGED_FACTOR };
+
+/**
+ * Refuses documents that are deeper, longer or wider than any honest one, before anything is executed.
+ * @param trusted calls of these, merged as the SDK does it, may have five times as many aliases and tokens
+ */
+export function createLimitRules(trusted: TrustedDocuments): ValidationRule[] {
+  const { depth, aliases, directives, staticCost } = DOCUMENT_LIMITS;
+  const factor = (context: ValidationContext): number => {
+    const document = context.getDocument();
+    return isMerged(document) && trusted.covers(document) ? MERGED_FACTOR : 1;
+  };
+  return [
+    maxDepthRule({ n: depth, ...reporting }),
+    maxDirectivesRule({ n: directives, ...reporting }),
+    limitStructure(staticCost),
+    (context) => maxAliasesRule({ n: aliases * factor(context), ...reporting })(context),
+    (context) => limitTokens(context, factor(context)),
+  ];
+}
+
+/** One operation whose fields are called c0, c1, c2 and so on. */
+function isMerged({ definitions }: DocumentNode): boolean {
+  const [operation] = definitions;
+  if (definitions.length !== 1 || operation?.kind !== Kind.OPERATION_DEFINITION) return false;
+  const { selections } = operation.selectionSet;
+  return selections.every((field, i) => field.kind === Kind.FIELD && field.alias?.value === `c${i}`);
+}
+
+/** The rules throw by default, which would end as an internal error; reported, they stand beside other mistakes. */
+const reporting = {
+  propagateOnRejection: false,
+  onReject: [
+    (context: ValidationContext | null, error: GraphQLError) =>
+      context?.reportError(new GraphQLError(error.message.replace(/^Syntax Error: /, ""))),
+  ],
+};
+
+/** Fields times their depth. What `first` costs is counted by cost.ts, which also sees it in variables. */
+function limitStructure(maxCost: number): ValidationRule {
+  return (context) => {
+    const rule = costLimitRule({ maxCost, ...reporting })(context);
+    const isPage = ({ name }: ArgumentNode): boolean => name.value === "first" || name.value === "last";
+    return {
+      OperationDefinition(operation) {
+        const withoutPages = { Argument: (node: ArgumentNode) => (isPage(node) ? null : undefined) };
+        rule.onOperationDefinitionEnter(visit(operation, withoutPages));
+      },
     };
-    const unfold = (fragment: FragmentDefinitionNode, depth: number, inside: ReadonlySet<string>): void =>
-      measure(fragment.selectionSet, depth, new Set([...inside, fragment.name.value]));
-    try {
-      measure(operation.selectionSet, 1, new Set());
-    } catch (error) {
-      if (!(error instanceof LimitError)) throw error;
-      context.reportError(new GraphQLError(error.message, { nodes: operation }));
-    }
-  },
-});
+  };
+}
 
-class LimitError extends Error {}
+function limitTokens(context: ValidationContext, factor: number): ReturnType<ValidationRule> {
+  const { tokenCount = 0 } = context.getDocument() as { tokenCount?: number };
+  const most = DOCUMENT_LIMITS.tokens * factor;
+  if (tokenCount > most)
+    context.reportError(new GraphQLError(`Token limit of ${most} exceeded, found ${tokenCount}.`));
+  return {};
+}

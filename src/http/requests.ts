@@ -13,6 +13,13 @@ declare module "fastify" {
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
+/** Answers are data: nothing in them may run or be framed. */
+const ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'";
+/** The explorer and GraphiQL bring all of their code along, some of it inline. */
+const PAGE_POLICY =
+  "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
+  "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'";
+
 /** The caller's x-request-id where it is a plain token, else a new one. */
 export function requestId(request: IncomingMessage): string {
   const given = request.headers["x-request-id"];
@@ -30,6 +37,8 @@ export function registerRequestHooks(app: FastifyInstance, metrics: Metrics): vo
     done();
   });
   app.addHook("onSend", (request, reply, payload, done) => {
+    const isPage = String(reply.getHeader("content-type")).startsWith("text/html");
+    reply.header("content-security-policy", isPage ? PAGE_POLICY : ANSWER_POLICY);
     if (request.timings) reply.header("server-timing", serverTiming(request.timings));
     done(null, payload);
   });

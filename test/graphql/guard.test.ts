@@ -1,0 +1,185 @@
+import { parse } from "graphql";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createCostEstimator, type CostEstimator } from "../../src/graphql/cost.js";
+import { createSchema } from "../../src/graphql/schema.js";
+import type { GroundwireServer } from "../../src/server.js";
+import { graphql, startGateway } from "../helpers/gateway.js";
+
+let server: GroundwireServer;
+beforeAll(async () => {
+  server = await startGateway({ MAX_COST: "1000" });
+});
+afterAll(() => server.stop());
+
+const repeat = (count: number, text: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => text(i)).join(" ");
+
+const letter = (i: number): string => String.fromCharCode(65 + i);
+
+describe("document limits", () => {
+  const doubling =
+    repeat(25, (i) => `fragment ${letter(i)} on Model { ...${letter(i + 1)} ...${letter(i + 1)} }`) +
+    " fragment Z on Model { name }";
+  const cases: [string, string, RegExp][] = [
+    [
+      "depth",
+      '{ a: nearestNeighbors(query: {text: "a"}) { edges { node { ' +
+        "... on Neighbor { ".repeat(5) +
+        "text" +
+        " }".repeat(9),
+      /depth limit of 6/i,
+    ],
+    [
+      "aliases",
+      `{ ${repeat(16, (i) => `a${i}: inLexicon`)} }`.replace("{ a0", '{ concept(text: "a") { a0') + "}",
+      /aliases limit of 15/i,
+    ],
+    ["directives", `{ model { name ${repeat(51, () => "@include(if: true)")} } }`, /directives limit of 50/i],
+    ["tokens", `{ model { ${repeat(1100, () => "name")} } }`, /token limit of 1000/i],
+    ["tokens of a document of any kind", `{ model { ${repeat(6000, () => "name")} } }`, /5000 tokens/i],
+    ["structure", `{ model { ...A } } ${doubling}`, /cost limit of 5000/i],
+  ];
+  test.each(cases)("%s beyond the limit are refused before anything runs", async (_name, query, message) => {
+    const { data, errors } = await graphql(server, query);
+    expect(data ?? undefined).toBeUndefined();
+    expect(errors.map((error) => error.message).join()).toMatch(message);
+    expect(["GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"]).toContain(errors[0]?.extensions.code);
+  });
+
+  test("fragments that spread themselves and each other for ever are refused quickly", async () => {
+    const fragments = repeat(40, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`);
+    const { errors } = await graphql(
+      server,
+      `
+        {
+          ...F0
+        }
+        ${fragments}
+        fragment F40 on Query {
+          model {
+            name
+          }
+        }
+      `,
+    );
+    expect(errors.length).toBeGreaterThan(0);
+    const circle = await graphql(
+      server,
+      "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
+    );
+    expect(circle.errors[0]?.extensions.code).toBe("GRAPHQL_VALIDATION_FAILED");
+  });
+
+  test("fifty calls of the SDK in one request are within its own limits", async () => {
+    const declared = repeat(50, (i) => `$v${i}_texts: [String!]!`);
+    const fields = repeat(
+      50,
+      (i) => `c${i}: embed(texts: $v${i}_texts) { text vector norm tokenCount truncated }`,
+    );
+    const variables = Object.fromEntries(
+      Array.from({ length: 50 }, (_, i) => [`v${i}_texts`, [`word ${i}`]]),
+    );
+    const { data, errors } = await graphql(server, `query (${declared}) { ${fields} }`, { variables });
+    expect(errors).toEqual([]);
+    expect(Object.keys(data ?? {})).toHaveLength(50);
+  });
+});
+
+describe("cost", () => {
+  let cost: CostEstimator;
+  const costOf = (query: string, variables: Record<string, unknown> = {}) =>
+    cost({ document: parse(query), operationName: undefined, variables });
+  beforeAll(async () => {
+    cost = createCostEstimator(await createSchema());
+  });
+
+  test("grows linearly with texts, wherever the texts stand", () => {
+    const query = "query ($t: [String!]!) { embed(texts: $t) { vector } }";
+    const of = (count: number) => costOf(query, { t: Array.from({ length: count }, () => "zebra") });
+    expect(of(300) - of(200)).toBeCloseTo(of(200) - of(100), 6);
+    expect(costOf(`{ embed(texts: ["zebra", "zebra"]) { vector } }`)).toBeCloseTo(of(2), 6);
+  });
+
+  test("is the product of texts and what is asked of each", () => {
+    const one = costOf(`{ concepts(texts: ["a"]) { neighbors(first: 100) { text } } }`);
+    const many = costOf("query ($t: [String!]!) { concepts(texts: $t) { neighbors(first: 100) { text } } }", {
+      t: Array.from({ length: 50 }, () => "a"),
+    });
+    expect(many).toBeGreaterThan(one * 45);
+    expect(many).toBeLessThan(one * 55);
+  });
+
+  test("beyond the limit ends in TOO_MANY_INPUTS that names rule and value", async () => {
+    const texts = Array.from({ length: 400 }, (_, i) => `text ${i}`);
+    const query = "query ($t: [String!]!) { concepts(texts: $t) { neighbors(first: 1000) { text } } }";
+    const { status, data, errors } = await graphql(server, query, { variables: { t: texts } });
+    expect(status).toBe(400);
+    expect(data ?? undefined).toBeUndefined();
+    expect(errors[0]?.extensions.code).toBe("TOO_MANY_INPUTS");
+    expect(errors[0]?.message).toMatch(/at most 1000 units .* costs \d{4}/);
+  });
+
+  test("is added up over the operations of one batch", async () => {
+    const query = "query ($t: [String!]!) { embed(texts: $t) { norm } }";
+    const operation = { query, variables: { t: Array.from({ length: 400 }, () => "zebra") } };
+    const response = await send([operation, operation, operation]);
+    const codes = response
+      .json<{ errors?: { extensions: { code: string } }[] }[]>()
+      .map(({ errors }) => errors?.[0]?.extensions.code);
+    expect(codes.filter((code) => code === "TOO_MANY_INPUTS")).toHaveLength(1);
+  });
+});
+
+function send(payload: unknown, headers: Record<string, string> = { "content-type": "application/json" }) {
+  return server.app.inject({ method: "POST", url: "/graphql", headers, payload: JSON.stringify(payload) });
+}
+
+describe("HTTP", () => {
+  test("a batch of ten operations is answered, one of eleven is refused", async () => {
+    const batch = (count: number) => Array.from({ length: count }, () => ({ query: "{ model { name } }" }));
+    expect((await send(batch(10))).json()).toHaveLength(10);
+    const refused = await send(batch(11));
+    expect(refused.statusCode).toBe(400);
+    expect(refused.json()).toMatchObject({ errors: [{ extensions: { code: "TOO_MANY_INPUTS" } }] });
+  });
+
+  test.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])(
+    "a POST of %s, which any page could send, is refused",
+    async (type) => {
+      const response = await send({ query: "{ model { name } }" }, { "content-type": type });
+      expect(response.statusCode).toBeGreaterThanOrEqual(400);
+      expect(response.body).not.toContain("minilm");
+    },
+  );
+
+  const url = "/graphql?query=" + encodeURIComponent("{ model { stage } }");
+  test("a GET that a browser sends for another site is refused, one of a program is answered", async () => {
+    const browser = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64)" };
+    const status = async (headers: Record<string, string>) =>
+      (await server.app.inject({ url, headers })).statusCode;
+    expect(await status(browser)).toBe(400);
+    expect(await status({ ...browser, "sec-fetch-site": "cross-site" })).toBe(400);
+    expect(await status({ origin: "https://example.org" })).toBe(400);
+    expect(await status({ ...browser, "sec-fetch-site": "same-origin" })).toBe(200);
+    expect(await status({ "user-agent": "curl/8" })).toBe(200);
+  });
+
+  test("a body beyond the limit is refused with 413", async () => {
+    const response = await send({ query: "{ model { name } }", variables: { x: "x".repeat(1_100_000) } });
+    expect(response.statusCode).toBe(413);
+  });
+
+  test("no origin is allowed unless configured, and every answer carries security headers", async () => {
+    const { headers } = await server.app.inject({
+      url: "/livez",
+      headers: { origin: "https://example.org" },
+    });
+    expect(headers["access-control-allow-origin"]).toBeUndefined();
+    expect(headers).toMatchObject({
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      "referrer-policy": "no-referrer",
+      "content-security-policy": expect.stringContaining("default-src 'none'") as string,
+    });
+  });
+});
