@@ -16,7 +16,7 @@ import type { TrustedDocuments } from "./trusted.js";
 
 /** graphql-armor's published defaults. */
 const DOCUMENT_LIMITS = { depth: 6, aliases: 15, directives: 50, tokens: 1000, staticCost: 5000 };
-/** The SDK puts up to 50 calls in one request; what it asks is known, so only the number is to be bounded. */
+/** The SDK puts several calls in one request; what it asks is known, so only the number is to be bounded. */
 const MERGED_FACTOR = 5;
 
 /** No document is read beyond this, trusted or not. */
@@ -24,7 +24,7 @@ export const PARSE_OPTIONS: ParseOptions = { maxTokens: DOCUMENT_LIMITS.tokens *
 
 /**
  * Refuses documents that are deeper, longer or wider than any honest one, before anything is executed.
- * @param trusted calls of these, merged as the SDK does it, may have five times as many aliases and tokens
+ * @param trusted calls of these, merged as the SDK does it, may have five times as many tokens
  */
 export function createLimitRules(trusted: TrustedDocuments): ValidationRule[] {
   const { depth, aliases, directives, staticCost } = DOCUMENT_LIMITS;
@@ -36,17 +36,20 @@ export function createLimitRules(trusted: TrustedDocuments): ValidationRule[] {
     maxDepthRule({ n: depth, ...reporting }),
     maxDirectivesRule({ n: directives, ...reporting }),
     limitStructure(staticCost),
-    (context) => maxAliasesRule({ n: aliases * factor(context), ...reporting })(context),
+    maxAliasesRule({ n: aliases, ...reporting }),
     (context) => limitTokens(context, factor(context)),
   ];
 }
 
-/** One operation whose fields are called c0, c1, c2 and so on. */
+/** One operation whose fields are called c0, c1, c2 and so on; the last may be the question for the limits. */
 function isMerged({ definitions }: DocumentNode): boolean {
   const [operation] = definitions;
   if (definitions.length !== 1 || operation?.kind !== Kind.OPERATION_DEFINITION) return false;
   const { selections } = operation.selectionSet;
-  return selections.every((field, i) => field.kind === Kind.FIELD && field.alias?.value === `c${i}`);
+  return selections.every((field, i) => {
+    if (field.kind !== Kind.FIELD) return false;
+    return field.alias ? field.alias.value === `c${i}` : i > 0 && i === selections.length - 1;
+  });
 }
 
 /** The rules throw by default, which would end as an internal error; reported, they stand beside other mistakes. */

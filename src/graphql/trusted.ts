@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import {
   Kind,
   parse,
@@ -8,7 +9,6 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from "graphql";
-import { SDK_DOCUMENTS } from "./sdk-documents.js";
 
 /**
  * Documents that are known beforehand. A query is covered when each of its fields stands at the same place of some
@@ -28,14 +28,20 @@ interface Shape {
 /** Selections looked at before a query counts as not covered: fragments in fragments could go on for ever. */
 const MAX_SELECTIONS = 10_000;
 
+/** The SDK's own list, as its tests keep it. */
+const SDK_DOCUMENTS = fileURLToPath(new URL("../../sdk/documents.json", import.meta.url));
+
 /**
  * Reads trusted documents.
- * @param list `sdk` (those of the SDK), paths of files that hold GraphQL documents, or several with commas between
+ * @param list `sdk` (those of the SDK) or paths, with commas between. A file holds GraphQL documents, or (`.json`) an
+ * object whose values are such, e.g. by their hashes.
  * @throws Error where a file cannot be read or parsed
  */
 export function loadTrustedDocuments(list: string): TrustedDocuments {
   const sources = list.split(",").map((source) => source.trim());
-  return trustDocuments(sources.map((source) => (source === "sdk" ? SDK_DOCUMENTS : readDocuments(source))));
+  return trustDocuments(
+    sources.flatMap((source) => readDocuments(source === "sdk" ? SDK_DOCUMENTS : source)),
+  );
 }
 
 export function trustDocuments(texts: readonly string[]): TrustedDocuments {
@@ -136,10 +142,17 @@ function emptyShape(): Shape {
   return { args: new Set(), fields: new Map() };
 }
 
-function readDocuments(path: string): string {
+function readDocuments(path: string): string[] {
   try {
-    return readFileSync(path, "utf8");
+    const text = readFileSync(path, "utf8");
+    const documents = path.endsWith(".json")
+      ? Object.values(JSON.parse(text) as Record<string, string>)
+      : [text];
+    for (const document of documents) parse(document);
+    return documents;
   } catch (cause) {
-    throw new Error(`GROUNDWIRE_TRUSTED_DOCUMENTS names ${path}, which cannot be read`, { cause });
+    throw new Error(`GROUNDWIRE_TRUSTED_DOCUMENTS names ${path}, which cannot be used: ${String(cause)}`, {
+      cause,
+    });
   }
 }
