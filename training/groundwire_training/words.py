@@ -64,6 +64,17 @@ def frequent_words(listing: Path | None) -> list[str]:
     return words
 
 
+def seen_names(data: Path) -> set[str]:
+    """Names and attributes that annotators gave to things in photos (Visual Genome's counts), if at hand."""
+    folder = data / "relations" / "visual-genome"
+    names: set[str] = set()
+    for path in (folder / "objects_count.tsv", folder / "attributes_count.tsv"):
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8").splitlines()[1:]
+            names.update(line.split("\t")[0] for line in lines)
+    return names
+
+
 def is_plain(entry: str) -> bool:
     return entry.replace(" ", "").replace("-", "").isalpha()
 

@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from groundwire_training.losses import (
+    cosine_matrix,
+    lexical_loss,
     matchmap_similarity,
     multi_positive_cross_entropy,
     pooled_contrast,
+    property_contrast,
     relational_distillation,
     symmetric_cross_entropy,
     word_contrast,
@@ -123,13 +126,33 @@ def test_rows_without_a_positive_give_no_loss():
 
 def test_distillation_equals_its_loops():
     student, teacher = torch.randn(4, 6, requires_grad=True), torch.randn(4, 6)
-    check_equal(relational_distillation(student, teacher), slow_distillation(student, teacher), student)
+    fast = relational_distillation(student, cosine_matrix(teacher))
+    check_equal(fast, slow_distillation(student, teacher), student)
 
 
 def test_distillation_ignores_a_rotation_and_a_scale():
     teacher = torch.randn(4, 6)
     rotation, _ = torch.linalg.qr(torch.randn(6, 6))
-    assert relational_distillation(3 * teacher @ rotation, teacher) < 1e-10
+    assert relational_distillation(3 * teacher @ rotation, cosine_matrix(teacher)) < 1e-10
+
+
+def test_lexical_loss_equals_its_loops():
+    words, targets = torch.randn(3, 5, requires_grad=True), torch.randn(3, 5)
+    slow = sum(1 - w @ t / (w.norm() * t.norm()) for w, t in zip(words, targets, strict=True)) / 3
+    check_equal(lexical_loss(words, targets), slow, words)
+
+
+def test_property_contrast_equals_its_loops():
+    objects, phrases = torch.randn(2, 5, requires_grad=True), torch.randn(2, 3, 5, requires_grad=True)
+    shares = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8]])
+    slow = 0.0
+    for o in range(2):
+        cosines = [objects[o] @ v / (objects[o].norm() * v.norm()) / 0.05 for v in phrases[o]]
+        total = sum(c.exp() for c in cosines)
+        slow = slow - sum(
+            share * (c.exp() / total).log() for c, share in zip(cosines, shares[o], strict=True)
+        )
+    check_equal(property_contrast(objects, phrases, shares, sigma=0.05), slow / 2, objects, phrases)
 
 
 def test_pooled_contrast_equals_its_loops():
