@@ -1,8 +1,10 @@
 import DataLoader from "dataloader";
 import type { Caller } from "../http/auth.js";
 import type { Encoded, Timings } from "../inference/encoder.js";
+import type { EncodedPicture } from "../pictures/visual-encoder.js";
 import type { SearchQuery, SearchResult } from "../lexicon/search.js";
 import type { Services } from "../services.js";
+import { createGroundingLoaders, type NamedImage } from "./grounding/grounding.loader.js";
 import { createRelationLoaders, type RelationLoaders } from "./relations/relations.loader.js";
 
 /** A text with its name in error messages, e.g. `texts[3]`. */
@@ -23,6 +25,10 @@ export interface Context {
   /** All texts that a request asks for at one level become one encoder call. */
   vectors: DataLoader<NamedText, Encoded, string>;
   neighbors: DataLoader<SearchQuery, SearchResult>;
+  /** Last layers of texts, [tokens, D]. */
+  tokens: DataLoader<NamedText, Encoded, string>;
+  /** Pictures with their grids. */
+  photos: DataLoader<NamedImage, EncodedPicture, string>;
   /** Undefined for a bundle without relations. */
   relations: RelationLoaders | undefined;
 }
@@ -61,6 +67,7 @@ export function createContext({ requestId, services, limits, caller, signal }: C
       { cacheKeyFn: ({ text }) => text },
     ),
     neighbors: new DataLoader((queries) => lexicon.search(queries), { cache: false }),
+    ...createGroundingLoaders(services, signal),
     relations: services.relations && createRelationLoaders(services.relations),
   };
 }

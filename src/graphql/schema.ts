@@ -5,6 +5,7 @@ import { AxesResolver } from "./axes/axes.resolver.js";
 import { CompositionResolver } from "./composition/composition.resolver.js";
 import { ConceptResolver } from "./concept/concept.resolver.js";
 import { EmbeddingResolver } from "./embedding/embedding.resolver.js";
+import { GroundingResolver } from "./grounding/grounding.resolver.js";
 import { ModelResolver } from "./model/model.resolver.js";
 import { NeighborsResolver } from "./neighbors/neighbors.resolver.js";
 import { ConceptRelationsResolver, RelationsResolver } from "./relations/relations.resolver.js";
@@ -19,6 +20,7 @@ export function createSchema(): Promise<GraphQLSchema> {
       NeighborsResolver,
       CompositionResolver,
       AxesResolver,
+      GroundingResolver,
       RelationsResolver,
       ConceptRelationsResolver,
     ],

@@ -43,6 +43,8 @@ export interface RelateSettings {
   bias: Float32Array;
   /** R */
   subspace: number;
+  /** [N] each: what an entry of the lexicon starts with where that end of a triple is missing. */
+  priors: { subject: Float32Array; object: Float32Array };
   /** The lexicon that completions rank, as in `SearchSettings`. */
   entries: readonly string[];
   rows: Int8Array;
@@ -129,7 +131,7 @@ export interface CompletionQuery extends Omit<RankedQuery, "vector"> {
 }
 
 export interface CompleteReply {
-  /** As in `SearchReply`; `similarities` are relation scores. */
+  /** As in `SearchReply`; `similarities` are relation scores plus priors. */
   results: SearchReply["results"];
 }
 

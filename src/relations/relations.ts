@@ -12,6 +12,7 @@ import type {
 } from "../inference/protocol.js";
 import { createWorkerPool } from "../inference/worker-pool.js";
 import type { NeighborFilter } from "../lexicon/rank.js";
+import { createPriors } from "./priors.js";
 import { createPredicateFinder, type FindPredicate } from "./predicates.js";
 import { createSeenTriples, type SeenTriples } from "./seen-triples.js";
 
@@ -34,6 +35,7 @@ export interface Completion {
 
 export interface CompletionHit {
   text: string;
+  /** Relation score plus the entry's prior, unbounded. */
   similarity: number;
   /** From 1. */
   rank: number;
@@ -84,6 +86,7 @@ export async function createRelations(
   const settings: RelateSettings = {
     kind: "relate",
     ...{ threads, operators, bias, subspace, ...lexicon },
+    priors: createPriors(file, lexicon.entries),
     extra: nestConfig(manifest.session?.configEntries),
     relations: join(directory, "relations.onnx"),
     grounding: join(directory, "grounding.onnx"),

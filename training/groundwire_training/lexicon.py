@@ -95,6 +95,16 @@ def write_lexicon(directory: Path, entries: list[str], vectors: np.ndarray) -> N
     (directory / "lexicon.vec").write_bytes(codes.tobytes() + scales.astype("<f4").tobytes())
 
 
+def read_lexicon(directory: Path) -> tuple[list[str], np.ndarray]:
+    """Entries of a bundle and their raw vectors float32 [N, D], as they are stored."""
+    entries = (directory / "lexicon.txt").read_text("utf-8").splitlines()
+    content = (directory / "lexicon.vec").read_bytes()
+    width = len(content) // len(entries) - 4
+    codes = np.frombuffer(content, np.int8, len(entries) * width).reshape(-1, width)
+    scales = np.frombuffer(content, "<f4", offset=codes.size)
+    return entries, codes * scales[:, None]
+
+
 def quantize_rows(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     peaks = np.abs(vectors).max(axis=1)
     scales = np.where(peaks > 0, peaks / 127, 1.0).astype(np.float32)

@@ -5,7 +5,9 @@ export class Neighbor {
   @Field(() => String)
   text!: string;
 
-  @Field(() => Float, { description: "Cosine, -1 to 1." })
+  @Field(() => Float, {
+    description: "Cosine, -1 to 1; of completeRelation the score of the triple, unbounded.",
+  })
   similarity!: number;
 
   @Field(() => Int, { description: "From 1." })

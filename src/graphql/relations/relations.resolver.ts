@@ -1,9 +1,12 @@
 import { Arg, Ctx, FieldResolver, Int, Query, Resolver, Root } from "type-graphql";
+import { checkCount } from "../checks.js";
 import { Concept } from "../concept/concept.type.js";
 import { Context } from "../context.js";
 import { Neighbor } from "../neighbors/neighbors.type.js";
-import { completeRelation, inferRelations, requireRelations } from "./relations.service.js";
-import { Predicate, RelationScore } from "./relations.type.js";
+import { ImageScalar } from "../scalars/image.scalar.js";
+import { ObjectPairInput } from "./relations.input.js";
+import { completeRelation, inferRelations, relatePair, requireRelations } from "./relations.service.js";
+import { PairRelations, Predicate, RelationScore } from "./relations.type.js";
 
 @Resolver()
 export class RelationsResolver {
@@ -15,13 +18,28 @@ export class RelationsResolver {
     @Ctx() context: Context,
     @Arg("subject", () => String) subject: string,
     @Arg("object", () => String) object: string,
+    @Arg("image", () => ImageScalar, {
+      nullable: true,
+      description: "A photo: its grounded objects are related instead of those that the words imagine.",
+    })
+    image: string | null | undefined,
     @Arg("first", () => Int, { nullable: true, defaultValue: 10 }) first: number,
   ): Promise<RelationScore[]> {
-    const ends = [
-      { text: subject, field: "subject" },
-      { text: object, field: "object" },
-    ] as const;
-    return inferRelations(...ends, first, context);
+    const ends = { subject: { text: subject, field: "subject" }, object: { text: object, field: "object" } };
+    return inferRelations({ ...ends, image, first }, context);
+  }
+
+  @Query(() => [PairRelations], {
+    nullable: "itemsAndList",
+    description: "inferRelations for many pairs, in order. A bad pair is null with an error at its place.",
+  })
+  inferPairRelations(
+    @Ctx() context: Context,
+    @Arg("pairs", () => [ObjectPairInput]) pairs: ObjectPairInput[],
+    @Arg("first", () => Int, { nullable: true, defaultValue: 10 }) first: number,
+  ): Promise<PairRelations>[] {
+    checkCount(pairs, "pairs", context);
+    return pairs.map((pair, i) => relatePair(pair, `pairs[${i}]`, first, context));
   }
 
   @Query(() => [Neighbor], {
@@ -59,6 +77,7 @@ export class ConceptRelationsResolver {
     @Arg("object", () => String) object: string,
     @Arg("first", () => Int, { nullable: true, defaultValue: 10 }) first: number,
   ): Promise<RelationScore[]> {
-    return inferRelations(concept, { text: object, field: "relationsTo.object" }, first, context);
+    const end = { text: object, field: "relationsTo.object" };
+    return inferRelations({ subject: concept, object: end, first }, context);
   }
 }

@@ -1,12 +1,13 @@
 import { requireFile } from "../../bundle/bundle.js";
 import { GroundwireError } from "../../errors.js";
 import { rankPredicates } from "../../relations/ranking.js";
-import type { Relations } from "../../relations/relations.js";
+import type { ObjectPair, Relations } from "../../relations/relations.js";
 import { checkFirst } from "../checks.js";
 import type { Context, NamedText } from "../context.js";
 import type { Neighbor } from "../neighbors/neighbors.type.js";
 import type { RelationLoaders } from "./relations.loader.js";
-import type { RelationScore } from "./relations.type.js";
+import type { ObjectPairInput } from "./relations.input.js";
+import type { PairRelations, RelationScore } from "./relations.type.js";
 
 export interface RequestRelations extends Relations {
   loaders: RelationLoaders;
@@ -18,19 +19,49 @@ export function requireRelations({ services, relations }: Context): RequestRelat
   return { ...(services.relations as Relations), loaders: relations as RelationLoaders };
 }
 
-/** Predicates by how well they relate two objects that the words imagine. */
-export async function inferRelations(
-  subject: NamedText,
-  object: NamedText,
-  first: number,
-  context: Context,
-): Promise<RelationScore[]> {
+export interface PairRequest {
+  subject: NamedText;
+  object: NamedText;
+  /** Base64 or a data URI; the objects are then those that the photo shows. */
+  image?: string | null;
+  first: number;
+}
+
+/** Predicates by how well they relate two objects, imagined from words or grounded in a photo. */
+export async function inferRelations(request: PairRequest, context: Context): Promise<RelationScore[]> {
+  const { subject, object, image, first } = request;
   checkFirst(first, context);
   const relations = requireRelations(context);
   const ends = [context.vectors.load(subject), context.vectors.load(object)] as const;
   const [left, right] = await Promise.all(ends);
-  const scores = await relations.loaders.pairs.load({ subject: left.vector, object: right.vector });
+  const pair = { subject: left.vector, object: right.vector };
+  const scores =
+    image == null ? await relations.loaders.pairs.load(pair) : await scoreInPhoto(image, pair, context);
   return describeScores(scores, subject.text, object.text, first, relations);
+}
+
+/** @param field name of the pair in error messages */
+export async function relatePair(
+  { subject, object }: ObjectPairInput,
+  field: string,
+  first: number,
+  context: Context,
+): Promise<PairRelations> {
+  const ends = {
+    subject: { text: subject, field: `${field}.subject` },
+    object: { text: object, field: `${field}.object` },
+  };
+  return { subject, object, relations: await inferRelations({ ...ends, first }, context) };
+}
+
+async function scoreInPhoto(image: string, pair: ObjectPair, context: Context): Promise<Float32Array> {
+  const relations = requireRelations(context);
+  const { grid } = await context.photos.load({ image, field: "image" });
+  // The graph asks for at least one token, whose similarity is not needed here.
+  const { grounded } = await relations.ground(grid, pair.subject, [pair.subject, pair.object]);
+  const [subject, object] = grounded as [Float32Array, Float32Array];
+  const [scores] = await relations.score([{ subject, object }], "subspace");
+  return scores as Float32Array;
 }
 
 /** Scores [P] of a pair as the best predicates, each with what training saw. */

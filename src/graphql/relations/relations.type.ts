@@ -35,3 +35,15 @@ export class RelationScore {
   @Field(() => Int, { description: "Times that training saw this very triple." })
   count!: number;
 }
+
+@ObjectType({ description: "One pair of a list with its relations." })
+export class PairRelations {
+  @Field(() => String)
+  subject!: string;
+
+  @Field(() => String)
+  object!: string;
+
+  @Field(() => [RelationScore])
+  relations!: RelationScore[];
+}

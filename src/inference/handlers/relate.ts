@@ -18,7 +18,7 @@ const IMAGINED_ROWS = 1024;
 
 /** Relations between objects that words imagine or that photos show, and the grounding of words in photos. */
 export async function createRelateHandler(settings: RelateSettings, openGraph: OpenGraph) {
-  const { threads, extra, operators, subspace, bias, entries } = settings;
+  const { threads, extra, operators, subspace, bias, entries, priors } = settings;
   const imagine = createImagination(await openGraph(settings.relations, { threads, extra }));
   const grounding = await openGraph(settings.grounding, { threads, extra });
   const columns = transpose(operators, bias.length);
@@ -50,9 +50,12 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
     });
     const scores = await product.multiply(concatenate(wanted));
     const size = entries.length;
-    return {
-      results: queries.map((query, i) => rank(scores.subarray(i * size, (i + 1) * size), query, entries)),
-    };
+    const results = queries.map((query, i) => {
+      const prior = priors[query.missing];
+      const sums = scores.subarray(i * size, (i + 1) * size).map((score, j) => score + (prior[j] as number));
+      return rank(sums, query, entries);
+    });
+    return { results };
   }
 
   async function ground({ grid, tokens, objects, dimension }: GroundRequest): Promise<GroundReply> {
