@@ -7,6 +7,8 @@ export type Scalars = {
   Boolean: { input: boolean; output: boolean; }
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
+  /** A JPEG, PNG or WebP as base64 or as a data URI; only ever an input. */
+  Image: { input: unknown; output: unknown; }
   /** Base64 of little-endian float32 values; as an input also a list of finite numbers. */
   Vector: { input: string | readonly number[]; output: string; }
 };
@@ -33,6 +35,14 @@ export type AxisScore = {
   axis: Axis;
   /** (vector - mean) . component, in units of the raw vector. */
   value: Scalars['Float']['output'];
+};
+
+/** A rectangle in shares of the picture's width and height, 0 to 1, from its left upper corner. */
+export type Box = {
+  height: Scalars['Float']['output'];
+  width: Scalars['Float']['output'];
+  x: Scalars['Float']['output'];
+  y: Scalars['Float']['output'];
 };
 
 /** Several terms as one meaning. */
@@ -66,6 +76,8 @@ export type Concept = {
   neighbors: Array<Neighbor>;
   /** Euclidean length of the raw vector. */
   norm: Scalars['Float']['output'];
+  /** The predicates that relate this concept, as subject, to an object. */
+  relationsTo?: Maybe<Array<RelationScore>>;
   /** Cosine to another text, -1 to 1. */
   similarityTo?: Maybe<Scalars['Float']['output']>;
   text: Scalars['String']['output'];
@@ -87,6 +99,13 @@ export type ConceptAxesArgs = {
 export type ConceptNeighborsArgs = {
   excludeSelf?: InputMaybe<Scalars['Boolean']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+/** What a word or phrase means: its vector, and reasons in words. */
+export type ConceptRelationsToArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  object: Scalars['String']['input'];
 };
 
 
@@ -126,6 +145,27 @@ export type EntryKind =
   | 'PHRASE'
   | 'WORD';
 
+/** Where in a picture the words of a text are, and how well the two fit. */
+export type Grounding = {
+  /** Positions from left to right. */
+  columns: Scalars['Int']['output'];
+  /** The picture with heat maps and boxes as a PNG in base64: of one word by its index, or of all. */
+  overlay?: Maybe<Scalars['String']['output']>;
+  /** Positions from top to bottom. */
+  rows: Scalars['Int']['output'];
+  /** Mean over the text's tokens of their largest inner product with any position, unbounded. */
+  score: Scalars['Float']['output'];
+  /** True where the text had more than the model's maxTokens; words beyond have no map. */
+  truncated: Scalars['Boolean']['output'];
+  words: Array<WordGrounding>;
+};
+
+
+/** Where in a picture the words of a text are, and how well the two fit. */
+export type GroundingOverlayArgs = {
+  word?: InputMaybe<Scalars['Int']['input']>;
+};
+
 /** What one request may ask for. */
 export type Limits = {
   /** Most bytes of a request body. */
@@ -161,7 +201,7 @@ export type Model = {
 export type Neighbor = {
   /** From 1. */
   rank: Scalars['Int']['output'];
-  /** Cosine, -1 to 1. */
+  /** Cosine, -1 to 1; of completeRelation the score of the triple, unbounded. */
   similarity: Scalars['Float']['output'];
   text: Scalars['String']['output'];
 };
@@ -189,6 +229,11 @@ export type NeighborFilter = {
   prefix?: InputMaybe<Scalars['String']['input']>;
 };
 
+export type ObjectPairInput = {
+  object: Scalars['String']['input'];
+  subject: Scalars['String']['input'];
+};
+
 /** The text that fits least with the others. */
 export type OddOneOut = {
   /** Its place in the list, from 0. */
@@ -205,11 +250,31 @@ export type PageInfo = {
   startCursor?: Maybe<Scalars['String']['output']>;
 };
 
+/** One pair of a list with its relations. */
+export type PairRelations = {
+  object: Scalars['String']['output'];
+  relations: Array<RelationScore>;
+  subject: Scalars['String']['output'];
+};
+
+/** A relation that the model knows. */
+export type Predicate = {
+  /** Other spellings that are understood. */
+  aliases: Array<Scalars['String']['output']>;
+  /** Times that the text-only training triples use it. */
+  count: Scalars['Int']['output'];
+  /** The predicate that reads the same pair from its other end: X above Y is Y below X. */
+  inverse?: Maybe<Scalars['String']['output']>;
+  name: Scalars['String']['output'];
+};
+
 export type Query = {
   /** a is to b as c is to what? Entries nearest to b - a + c. */
   analogy?: Maybe<Array<Neighbor>>;
   /** The axes of the space, by explained variance. */
   axes: Array<Axis>;
+  /** The lexicon's entries that best complete a triple of which subject or object is missing. */
+  completeRelation?: Maybe<Array<Neighbor>>;
   /** Several terms as one meaning, with its neighbors. */
   compose?: Maybe<Composition>;
   /** A word or phrase with its meaning. */
@@ -218,12 +283,20 @@ export type Query = {
   concepts?: Maybe<Array<Maybe<Concept>>>;
   /** Texts as vectors, in order. A bad text is null with an error at its place. */
   embed?: Maybe<Array<Maybe<Embedding>>>;
+  /** Where in a picture each word of a text is, and how well the two fit. */
+  ground?: Maybe<Grounding>;
+  /** inferRelations for many pairs, in order. A bad pair is null with an error at its place. */
+  inferPairRelations?: Maybe<Array<Maybe<PairRelations>>>;
+  /** The predicates that relate subject to object, best first. */
+  inferRelations?: Maybe<Array<RelationScore>>;
   /** The bundle that is served, and its limits. */
   model: Model;
   /** Entries of the lexicon by cosine, exact; equal ones by frequency. The query's own texts are left out. */
   nearestNeighbors?: Maybe<NeighborConnection>;
   /** Of three or more texts the one that fits least. */
   oddOneOut?: Maybe<OddOneOut>;
+  /** The relations that the model knows, most frequent first. */
+  predicates?: Maybe<Array<Predicate>>;
   /** Cosine of each pair, -1 to 1, in order. A bad pair is null with an error at its place. */
   similarity?: Maybe<Array<Maybe<Scalars['Float']['output']>>>;
 };
@@ -234,6 +307,14 @@ export type QueryAnalogyArgs = {
   b: Scalars['String']['input'];
   c: Scalars['String']['input'];
   first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryCompleteRelationArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  object?: InputMaybe<Scalars['String']['input']>;
+  predicate: Scalars['String']['input'];
+  subject?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -259,6 +340,26 @@ export type QueryEmbedArgs = {
   normalize?: InputMaybe<Scalars['Boolean']['input']>;
   space?: InputMaybe<Space>;
   texts: Array<Scalars['String']['input']>;
+};
+
+
+export type QueryGroundArgs = {
+  image: Scalars['Image']['input'];
+  text: Scalars['String']['input'];
+};
+
+
+export type QueryInferPairRelationsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  pairs: Array<ObjectPairInput>;
+};
+
+
+export type QueryInferRelationsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+  image?: InputMaybe<Scalars['Image']['input']>;
+  object: Scalars['String']['input'];
+  subject: Scalars['String']['input'];
 };
 
 
@@ -288,6 +389,19 @@ export type Readout = {
   r: Scalars['Float']['output'];
 };
 
+/** How well a predicate relates a subject to an object. */
+export type RelationScore = {
+  /** Times that training saw this very triple. */
+  count: Scalars['Int']['output'];
+  predicate: Predicate;
+  /** Softmax of the scores over all predicates, 0 to 1. */
+  probability: Scalars['Float']['output'];
+  /** Bilinear score, unbounded; comparable within one answer. */
+  score: Scalars['Float']['output'];
+  /** Whether training saw this very triple; else it is inferred. */
+  seen: Scalars['Boolean']['output'];
+};
+
 /** The space of an embedding. */
 export type Space =
   /** The space of words: the language model's pooled last layer. */
@@ -303,4 +417,16 @@ export type TermInput = {
 export type TextPairInput = {
   a: Scalars['String']['input'];
   b: Scalars['String']['input'];
+};
+
+/** Where in a picture a word is. */
+export type WordGrounding = {
+  /** Around the best position and all that hang together with it at 0.5 or more. */
+  box: Box;
+  /** Largest inner product with any position, unbounded: how strongly the picture shows the word. */
+  score: Scalars['Float']['output'];
+  /** The word as the text writes it. */
+  text: Scalars['String']['output'];
+  /** One value a position, in row order: 0 where the word fits least, 1 where it fits best. */
+  values: Array<Scalars['Float']['output']>;
 };
