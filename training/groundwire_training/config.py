@@ -197,5 +197,13 @@ def to_json(config: LoopConfig) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
+def load_config(kind: type[Config], path: Path) -> Config:
+    """A stage's configuration as `save_config` wrote it. Raises `FileNotFoundError` before the stage ran."""
+    if not path.is_file():
+        raise FileNotFoundError(f"configuration: {path} is missing; run that stage first")
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
 def save_config(config: LoopConfig, path: Path) -> None:
     path.write_text(json.dumps(to_json(config), indent=2) + "\n", encoding="utf-8")
