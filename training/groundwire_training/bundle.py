@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from groundwire_training.model_card import write_model_card
+
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 MAX_BUNDLE_BYTES = 40 * 2**20
 MAX_FILE_BYTES = 30 * 2**20
+COMPUTED_FIELDS = {"formatVersion", "files", "fingerprint", "checksum"}
 # Files whose content decides the vectors: the fingerprint is over these.
 WEIGHT_SUFFIXES = (".onnx", ".bin")
 NOT_WEIGHTS = {"map.bin"}
@@ -35,15 +38,20 @@ def write_manifest(directory: Path, fields: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
-def update_metrics(directory: Path, metrics: dict[str, Any], model_card: str | None = None) -> None:
-    """Puts new metrics, and with them a new model card, into a finished bundle."""
+def update_metrics(directory: Path, metrics: dict[str, dict[str, Any]]) -> None:
+    """Puts figures (column -> measure -> value) into a finished bundle's manifest and model card.
+
+    Measures of the same bundle that are not among them stay.
+    """
     manifest = json.loads((directory / MANIFEST).read_text("utf-8"))
-    if model_card is not None:
-        (directory / "MODEL_CARD.md").write_text(model_card, "utf-8")
-    fields = {
-        k: v for k, v in manifest.items() if k not in {"formatVersion", "files", "fingerprint", "checksum"}
+    fields = {k: v for k, v in manifest.items() if k not in COMPUTED_FIELDS}
+    columns = dict.fromkeys([*fields["metrics"], *metrics])
+    fields["metrics"] = {
+        name: {**fields["metrics"].get(name, {}), **metrics.get(name, {})} for name in columns
     }
-    write_manifest(directory, {**fields, "metrics": metrics})
+    entries = (directory / "lexicon.txt").read_text("utf-8").count("\n")
+    write_model_card(directory, fields, lexicon_size=entries)
+    write_manifest(directory, fields)
 
 
 def describe(path: Path) -> dict[str, Any]:

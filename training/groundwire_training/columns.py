@@ -19,21 +19,24 @@ class Column:
     name: str
     embed: BatchedEmbedder
     bundle: Path | None = None  # only of the shipped model: its figures come from the ONNX files alone
+    run: Path | None = None  # only of a run's own columns
 
 
 def open_column(name: str, *, base: Path | None, run: Path | None, bundle: Path | None) -> Column:
     if name == "shipped":
         return Column(name=name, embed=onnx_embedder(require(bundle, name, "--bundle")), bundle=bundle)
-    folder = base or packaged_minilm()
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     if name == "base":
+        folder = base or packaged_minilm()
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         return Column(name=name, embed=torch_embedder(load_bert(folder), tokenizer))
     run = require(run, name, "--run")
     # Imported here so that base and shipped can be measured without any training code.
-    from groundwire_training.checkpoint import load_language
+    from groundwire_training.stage2 import load_language
 
     model = load_language(run, STAGES[name])
-    return Column(name=name, embed=torch_embedder(model, tokenizer))
+    tokenizer = Tokenizer.from_file(str(run / STAGES[name] / "language" / "tokenizer.json"))
+    # A grounded word is the mean over its own tokens, as stages 2 and 3 trained it.
+    return Column(name=name, embed=torch_embedder(model, tokenizer, "mean-words"), run=run)
 
 
 def load_bert(folder: Path) -> BertModel:

@@ -1,7 +1,7 @@
 """Text embedders: one callable per measured model, texts -> float32 [N, D].
 
-A word's vector is the mean of the last layer over the attention mask, `[CLS]` and `[SEP]` included, not
-normalised: what `language.onnx` returns as `embedding`.
+A vector is the mean of the last layer over a text's tokens, not normalised: what `language.onnx` returns as
+`embedding`. Whether `[CLS]` and `[SEP]` are among them is the model's pooling.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from transformers import BertModel
+
+from .pooling import pool
 
 MAX_TOKENS = 128
 BATCH_TOKENS = 4096  # longest x rows of one padded batch
@@ -68,31 +70,35 @@ class CachedEmbedder:
         self.folder = folder
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        key = hashlib.sha256(json.dumps([self.fingerprint, list(texts)]).encode()).hexdigest()
-        path = self.folder / f"{key[:32]}.npy"
-        if path.exists():
-            return np.load(path)
-        vectors = self.inner(texts)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # A killed run must not leave a truncated file under the final name.
-        unfinished = path.with_suffix(".partial.npy")
-        np.save(unfinished, vectors)
-        unfinished.replace(path)
-        return vectors
+        key = [self.fingerprint, list(texts)]
+        return cached_array(self.folder, key, lambda: self.inner(texts))
 
 
-def torch_embedder(model: BertModel, tokenizer: Tokenizer) -> BatchedEmbedder:
-    """Embedder of a PyTorch BERT in float32 evaluation mode."""
+def cached_array(folder: Path, key: object, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array of `key` (anything that JSON can hold) from `folder`, computed where it is not there yet."""
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    path = folder / f"{digest[:32]}.npy"
+    if path.exists():
+        return np.load(path)
+    array = compute()
+    folder.mkdir(parents=True, exist_ok=True)
+    # A killed run must not leave a truncated file under the final name.
+    unfinished = path.with_suffix(".partial.npy")
+    np.save(unfinished, array)
+    unfinished.replace(path)
+    return array
+
+
+def torch_embedder(model: BertModel, tokenizer: Tokenizer, pooling: str = "mean") -> BatchedEmbedder:
+    """Embedder of a PyTorch BERT in float32 evaluation mode; `pooling` is one of `pooling.POOLINGS`."""
     model = model.eval().float()
-    fingerprint = hash_weights(model, tokenizer)
+    fingerprint = f"{hash_weights(model, tokenizer)} {pooling}"
 
     @torch.inference_mode()
     def forward(ids: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mask_bt = torch.from_numpy(mask)
         tokens_btd = model(input_ids=torch.from_numpy(ids), attention_mask=mask_bt).last_hidden_state
-        weights_bt1 = mask_bt.unsqueeze(-1).to(tokens_btd.dtype)
-        embedding_bd = (tokens_btd * weights_bt1).sum(1) / weights_bt1.sum(1)
-        return embedding_bd.numpy(), tokens_btd.numpy()
+        return pool(tokens_btd, mask_bt, pooling).numpy(), tokens_btd.numpy()
 
     return BatchedEmbedder(prepare_tokenizer(tokenizer), forward, fingerprint)
 

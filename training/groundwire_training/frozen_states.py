@@ -78,6 +78,7 @@ def cache_states(
     read: Read,
 ) -> FrozenStates:
     """Opens the states of a split, after computing them where they are missing or of other weights."""
+
     def file(ending: str, base: Path = stem) -> Path:
         return base.with_name(f"{base.name}.{ending}")
 

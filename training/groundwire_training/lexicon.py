@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-WORDS = 21_500
+WORDS = 21_000
 PHRASES = 9_000
 # WordNet knows most real words; what it does not know (names, clitics, slang) must be common to be kept.
 COMMON_ZIPF = 3.0

@@ -8,6 +8,7 @@ the training folds (ties: the lower log loss). Reported: median and upper quarti
 from __future__ import annotations
 
 import csv
+import functools
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn.functional import softplus
+from tqdm import tqdm
 
 from groundwire_training.embedder import Embedder
 from groundwire_training.logistic import fit_logistic, logits
@@ -25,7 +27,7 @@ STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 10000.0)  # of vectors whose mean squared
 TYPES = ("visual perceptual", "other perceptual", "functional", "encyclopaedic", "taxonomic")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PropertyNorms:
     concepts: list[str]
     features: list[str]
@@ -33,6 +35,7 @@ class PropertyNorms:
     named: np.ndarray  # bool [concepts, features]
 
 
+@functools.cache
 def load_cslb(data: Path) -> PropertyNorms:
     with open(data / "norms" / "cslb.tsv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -53,7 +56,7 @@ def load_cslb(data: Path) -> PropertyNorms:
 
 
 def evaluate_norms(embed: Embedder, norms: PropertyNorms) -> dict[str, dict[str, float]]:
-    scores = feature_f1(embed(norms.concepts), norms.named)
+    scores = concept_f1(embed, norms)
     by_type = {kind: scores[np.array(norms.types) == kind] for kind in TYPES}
     return {
         "cslbF1Median": {kind: float(np.median(values)) for kind, values in by_type.items() if len(values)},
@@ -63,13 +66,19 @@ def evaluate_norms(embed: Embedder, norms: PropertyNorms) -> dict[str, dict[str,
     }
 
 
+@functools.cache
+def concept_f1(embed: Embedder, norms: PropertyNorms) -> np.ndarray:
+    """`feature_f1` of one model, computed once: the table and the plot show the same scores."""
+    return feature_f1(embed(norms.concepts), norms.named)
+
+
 def feature_f1(vectors: np.ndarray, named: np.ndarray, seed: int = 0) -> np.ndarray:
     """Out-of-fold F1 [F] of every feature from concept vectors [N, D] and labels bool [N, F]."""
     rows = standardize(vectors)
     targets = torch.from_numpy(named.astype(np.float32))
     outer = stratified_folds(named, FOLDS, seed)
     predicted = torch.zeros_like(targets, dtype=torch.bool)
-    for fold in range(FOLDS):
+    for fold in tqdm(range(FOLDS), desc="property norms", unit="fold", mininterval=5):
         held_out = torch.from_numpy(outer == fold)
         scores = select_and_predict(rows, targets, outer, fold, seed)
         predicted = torch.where(held_out, scores > 0, predicted)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from tqdm import tqdm
 
-from groundwire_training.embedder import batches_by_length, onnx_embedder, onnx_session, pad
+from groundwire_training.embedder import (
+    batches_by_length,
+    cached_array,
+    onnx_embedder,
+    onnx_session,
+    pad,
+    read_manifest,
+)
+from groundwire_training.images import decode_photo
 
 GRAPHS = ("visual.onnx", "retrieval.onnx")
-IMAGE_SIZE = 224
 IMAGE_BATCH = 32
 
 
@@ -47,10 +53,20 @@ def can_search(bundle: Path) -> bool:
     return all((bundle / name).is_file() for name in GRAPHS)
 
 
+def embed_test(bundle: Path, photos: CaptionedPhotos, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Retrieval-space vectors of photos [N, D] and captions [C * N, D], kept on disk by the fingerprint."""
+    fingerprint = read_manifest(bundle)["fingerprint"]
+    images = cached_array(cache, [fingerprint, photos.files], lambda: embed_photos(bundle, photos))
+    captions = cached_array(
+        cache, [fingerprint, "retrieval", photos.captions], lambda: embed_captions(bundle, photos.captions)
+    )
+    return images, captions
+
+
 def embed_photos(bundle: Path, photos: CaptionedPhotos) -> np.ndarray:
     """Retrieval-space vectors [N, D] of the photos, in the order of `photos.files`."""
     session = onnx_session(bundle, "visual.onnx")
-    images = read_images(photos)
+    images = tqdm(read_images(photos), total=len(photos.files), desc="photos", mininterval=5)
     return np.concatenate(
         [session.run(["embedding"], {"image": batch})[0] for batch in in_batches(images, IMAGE_BATCH)]
     )
@@ -77,17 +93,18 @@ def read_images(photos: CaptionedPhotos) -> Iterator[np.ndarray]:
         for name in photos.files:
             if name not in members:
                 raise ValueError(f"{photos.archive}: the caption file names {name}, which is not inside")
-            yield preprocess(archive.extractfile(members[name]).read())
+            pixels = read_photo(archive, members[name])
+            yield (pixels.transpose(2, 0, 1).astype(np.float32) - 128) / 128
 
 
-def preprocess(content: bytes) -> np.ndarray:
-    image = Image.open(io.BytesIO(content)).convert("RGB")
-    if image.size != (IMAGE_SIZE, IMAGE_SIZE):
-        image = image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
-    return (np.asarray(image, dtype=np.float32).transpose(2, 0, 1) - 128) / 128
+def read_photo(archive: tarfile.TarFile, member: tarfile.TarInfo) -> np.ndarray:
+    """RGB uint8 [224, 224, 3]"""
+    content = archive.extractfile(member)
+    assert content is not None, "only files are looked up"
+    return decode_photo(content.read())
 
 
-def in_batches(items: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
+def in_batches(items: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
     batch: list[np.ndarray] = []
     for item in items:
         batch.append(item)

@@ -20,7 +20,7 @@ from groundwire_training.metrics_concreteness import (
     load_semcat,
     pearson,
 )
-from groundwire_training.metrics_norms import TYPES, PropertyNorms, feature_f1, load_cslb
+from groundwire_training.metrics_norms import TYPES, PropertyNorms, concept_f1, load_cslb
 from groundwire_training.metrics_silhouette import category_silhouettes
 
 DPI = 130
@@ -71,7 +71,7 @@ def plot_norms(embedders: Mapping[str, Embedder], norms: PropertyNorms) -> Figur
     """Boxes of out-of-fold F1 by feature type, one panel a model."""
     figure, panels = plt.subplots(1, len(embedders), figsize=(6 * len(embedders), 5), squeeze=False)
     for panel, (name, embed) in zip(panels[0], embedders.items(), strict=True):
-        scores = feature_f1(embed(norms.concepts), norms.named)
+        scores = concept_f1(embed, norms)
         present = [kind for kind in TYPES if kind in norms.types]
         panel.boxplot([scores[np.array(norms.types) == kind] for kind in present], tick_labels=present)
         panel.tick_params(axis="x", rotation=20)

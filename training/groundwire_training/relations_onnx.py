@@ -1,52 +1,33 @@
-"""Exports the relation head: `relations.onnx` (`g`), `relations.bin` (operators), `predicates.json`."""
+"""The relation head as files of a bundle: `relations.onnx` (`g`) and `relations.bin` (the operators)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 
-from .relations import RelationHead, write_predicates
+from .graph_onnx import Graph
+from .relations import RelationHead
 
-TOLERANCE = 1e-4  # largest absolute difference to PyTorch in float32 (contract)
 CHECKED_BATCHES = (1, 33)
 
 
-def export_relations(head: RelationHead, out_dir: Path) -> float:
-    """Writes the three files and returns the largest absolute difference between ONNX and PyTorch.
-
-    The graph maps `objects` float32 [N, D] to `imagined` [N, R]; the binary holds float32 little-endian
-    operators [P, R, R] of unit Frobenius norm, then the bias [P].
-    """
+def relations_graph(head: RelationHead) -> Graph:
+    """`objects` float32 [N, D] -> `imagined` [N, R]."""
     head = head.eval().float()
-    out_dir.mkdir(parents=True, exist_ok=True)
-    path = out_dir / "relations.onnx"
     width = head.imagined.norm.normalized_shape[0]
-    torch.onnx.export(
-        head.imagined,
-        (torch.randn(2, width),),
-        str(path),
-        input_names=["objects"],
-        output_names=["imagined"],
-        dynamic_axes={"objects": {0: "N"}, "imagined": {0: "N"}},
-        opset_version=17,
-        dynamo=False,
+    return Graph(
+        module=head.imagined,
+        inputs={"objects": {0: "N"}},
+        outputs={"imagined": {0: "N"}},
+        example=lambda rows: (torch.randn(rows, width),),
+        sizes=[(rows,) for rows in CHECKED_BATCHES],
     )
-    onnx.checker.check_model(onnx.load(path))
-    write_operators(head, out_dir / "relations.bin")
-    write_predicates(head.predicates, out_dir / "predicates.json")
-    difference = compare(head, path, width)
-    if difference > TOLERANCE:
-        raise ValueError(
-            f"relations.onnx: differs from PyTorch by {difference:.2e}, at most {TOLERANCE:.0e} is allowed"
-        )
-    return difference
 
 
 def write_operators(head: RelationHead, path: Path) -> None:
+    """float32 little-endian: operators [P, R, R] of unit Frobenius norm, then the bias [P]."""
     with torch.inference_mode():
         operators = head.relations.unit_operators().numpy().astype("<f4")
         bias = head.relations.bias.numpy().astype("<f4")
@@ -62,16 +43,3 @@ def read_operators(path: Path, predicates: int, subspace: int) -> tuple[np.ndarr
             f"{path.name}: must hold {expected} numbers for {predicates} predicates, got {len(values)}"
         )
     return values[:-predicates].reshape(predicates, subspace, subspace), values[-predicates:]
-
-
-def compare(head: RelationHead, path: Path, width: int) -> float:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    generator = torch.Generator().manual_seed(0)
-    worst = 0.0
-    for rows in CHECKED_BATCHES:
-        objects = torch.randn(rows, width, generator=generator)
-        with torch.inference_mode():
-            expected = head.imagined(objects).numpy()
-        (got,) = session.run(["imagined"], {"objects": objects.numpy()})
-        worst = max(worst, float(np.abs(got - expected).max()))
-    return worst

@@ -83,9 +83,7 @@ class Retrieval(nn.Module):
         super().__init__()
         self.text = PooledHead(query, config)
         self.photo = PooledHead(key, config, trunk_channels=trunk_channels if config.trunk_skip else 0)
-        self.log_sigma = nn.Parameter(
-            torch.tensor(math.log(config.sigma)), requires_grad=config.learn_sigma
-        )
+        self.log_sigma = nn.Parameter(torch.tensor(math.log(config.sigma)), requires_grad=config.learn_sigma)
         self.match = match
         self.matched_rows = config.matchmap_rows if config.matchmap_weight else 0
         match.requires_grad_(self.matched_rows > 0)

@@ -1,0 +1,132 @@
+"""Graphs of the grounded parts: `visual.onnx`, `retrieval.onnx` and `grounding.onnx`.
+
+Shapes: B photos or texts, P positions, T tokens, N objects, D width, R subspace.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from .cross_attention import CrossAttention
+from .graph_onnx import Graph
+from .images import IMAGE_SIZE
+from .retrieval import PooledHead, Retrieval
+from .two_stream import SharedHeads
+from .visual_stream import VisualStream
+
+BATCHES = (1, 33)
+LENGTHS = (1, 128)
+
+
+class VisualGraph(nn.Module):
+    """`image` [B, 3, 224, 224] -> `grid` [B, P, D] of the visual stream, `embedding` [B, D] for retrieval."""
+
+    def __init__(self, trunk: nn.Module, visual: VisualStream, head: PooledHead) -> None:
+        super().__init__()
+        self.trunk, self.visual, self.head = trunk, visual, head
+
+    def forward(self, image_b3hw: Tensor) -> tuple[Tensor, Tensor]:
+        grid_bpc = self.trunk(image_b3hw)
+        grid_bpd = self.visual(grid_bpc)
+        every_bp = torch.ones_like(grid_bpd[:, :, 0], dtype=torch.long)
+        return grid_bpd, self.head(grid_bpd, every_bp, grid_bpc.mean(1))
+
+
+class GroundingGraph(nn.Module):
+    """Evidence for words in a photo, and grounded objects in the relation subspace.
+
+    `similarity` [B, T, P] is the matchmap after both linear heads: unnormalised inner products, without the
+    learned factor over sigma. `grounded` [B, N, R] is scored by the operators of `relations.bin`.
+    """
+
+    def __init__(
+        self,
+        match: SharedHeads,
+        attention: CrossAttention,
+        norm: nn.LayerNorm,
+        subspace: nn.Linear,
+        scale: Tensor,
+    ) -> None:
+        super().__init__()
+        self.match, self.attention, self.norm, self.subspace = match, attention, norm, subspace
+        self.register_buffer("scale", scale.detach().clone())
+
+    def forward(self, grid_bpd: Tensor, tokens_btd: Tensor, objects_bnd: Tensor) -> tuple[Tensor, Tensor]:
+        similarity_btp = self.match.language(tokens_btd) @ self.match.visual(grid_bpd).transpose(1, 2)
+        all_bn = torch.ones_like(objects_bnd[:, :, 0], dtype=torch.bool)
+        grounded_bnd = self.norm(self.attention(objects_bnd, grid_bpd, all_bn))
+        return similarity_btp, self.subspace(grounded_bnd) * self.scale
+
+
+def visual_graph(trunk: nn.Module, visual: VisualStream, retrieval: Retrieval) -> Graph:
+    def example(batch: int) -> tuple[Tensor, ...]:
+        return (torch.rand(batch, 3, IMAGE_SIZE, IMAGE_SIZE) * 2 - 1,)
+
+    return Graph(
+        module=VisualGraph(trunk, visual, folded(retrieval.photo)).eval(),
+        inputs={"image": {0: "batch"}},
+        outputs={"grid": {0: "batch"}, "embedding": {0: "batch"}},
+        example=example,
+        sizes=[(batch,) for batch in BATCHES],
+    )
+
+
+def retrieval_graph(retrieval: Retrieval) -> Graph:
+    """`tokens` [B, T, D], `attention_mask` int64 [B, T] -> `embedding` [B, D], not normalised."""
+    width = retrieval.text.projection.in_features
+
+    def example(batch: int, length: int) -> tuple[Tensor, ...]:
+        mask = torch.ones(batch, length, dtype=torch.long)
+        mask[1::2, (length + 1) // 2 :] = 0
+        return torch.randn(batch, length, width), mask
+
+    axes = {0: "batch", 1: "length"}
+    return Graph(
+        module=folded(retrieval.text).eval(),
+        inputs={"tokens": axes, "attention_mask": axes},
+        outputs={"embedding": {0: "batch"}},
+        example=example,
+        sizes=[(batch, length) for batch in BATCHES for length in LENGTHS],
+    )
+
+
+def grounding_graph(module: GroundingGraph, positions: int) -> Graph:
+    width = module.subspace.in_features
+
+    def example(batch: int, tokens: int, objects: int) -> tuple[Tensor, ...]:
+        return tuple(torch.randn(batch, rows, width) for rows in (positions, tokens, objects))
+
+    return Graph(
+        module=module.eval(),
+        inputs={
+            "grid": {0: "batch"},
+            "tokens": {0: "batch", 1: "length"},
+            "objects": {0: "batch", 1: "objects"},
+        },
+        outputs={
+            "similarity": {0: "batch", 1: "length"},
+            "grounded": {0: "batch", 1: "objects"},
+        },
+        example=example,
+        sizes=[(batch, tokens, objects) for batch in BATCHES for tokens in LENGTHS for objects in (1, 5)],
+    )
+
+
+def folded(head: PooledHead) -> PooledHead:
+    """The same head, smaller: its projection and its hidden layer, with nothing between, as one linear map."""
+    joined = copy.deepcopy(head)
+    joined.hidden = join(head.projection, head.hidden)
+    joined.projection = nn.Identity()
+    return joined
+
+
+@torch.no_grad()
+def join(first: nn.Linear, second: nn.Linear) -> nn.Linear:
+    """second(first(x)) as one linear map."""
+    joined = nn.Linear(first.in_features, second.out_features)
+    joined.weight.copy_((second.weight.double() @ first.weight.double()).float())
+    joined.bias.copy_((second.weight.double() @ first.bias.double() + second.bias.double()).float())
+    return joined
