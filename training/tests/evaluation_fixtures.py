@@ -98,6 +98,8 @@ def write_norms(data: Path) -> Path:
     write_tsv(
         norms / "semcat.tsv", ["category", "word", "concreteness"], [*semcat, ("category0", "idea", "")]
     )
+    rated = [(word, f"{1 + 4 * random.random():.2f}", "0") for word in WORDS]
+    write_tsv(norms / "concreteness.tsv", ["word", "mean", "is_bigram"], rated)
     kinds = ["visual perceptual", "functional", "taxonomic"]
     cslb = [
         ("living", kinds[f], word, f"feature {f}", "9")
@@ -121,7 +123,12 @@ def write_coda(norms: Path, random: np.random.Generator) -> None:
         {"class_id": f"/m/{i}", "object_s": word, "object_pl": word + "s"} for i, word in enumerate(NOUNS)
     ]
     votes = [
-        {"class_id": row["class_id"], "included": True, **{c: int(random.integers(0, 6)) for c in COLORS}}
+        {
+            "class_id": row["class_id"],
+            "display_name": row["object_s"],
+            "included": True,
+            **{c: int(random.integers(0, 6)) for c in COLORS},
+        }
         for row in objects
     ]
     for name, rows in (("coda_objects", objects), ("coda_annotations", votes)):
