@@ -201,8 +201,14 @@ def load_config(kind: type[Config], path: Path) -> Config:
     """A stage's configuration as `save_config` wrote it. Raises `FileNotFoundError` before the stage ran."""
     if not path.is_file():
         raise FileNotFoundError(f"configuration: {path} is missing; run that stage first")
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    unknown = sorted(set(saved) - {field.name for field in dataclasses.fields(kind)})
+    if unknown:
+        raise ValueError(f"configuration: {path} has fields of another version: {', '.join(unknown)}")
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()
+    }
+    return kind(**values)
 
 
 def save_config(config: LoopConfig, path: Path) -> None:
