@@ -6,6 +6,8 @@ export interface Config {
   host: string;
   /** Bundle name below models/, or a path; undefined means models/default. */
   model: string | undefined;
+  /** Folder of the collections. */
+  dataDir: string;
   /** Origins that browsers may call from; empty means none. */
   corsOrigins: readonly string[];
   maxBatchTokens: number;
@@ -39,6 +41,8 @@ export const VARIABLES = {
     default: "",
     meaning: "bundle below models/ or a path; empty means the one that models/default names",
   },
+  DATA_DIR: { default: "data", meaning: "folder of the collections, made when the first one is" },
+  STORE: { default: "embedded", meaning: "where collections live: embedded, which is below DATA_DIR" },
   CORS_ORIGINS: {
     default: "",
     meaning: "comma-separated origins that browsers may call from; empty means none",
@@ -115,6 +119,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     port: integer("PORT", 0, 65_535),
     host: text("HOST"),
     model: text("MODEL") || undefined,
+    dataDir: text("DATA_DIR") || VARIABLES.DATA_DIR.default,
     corsOrigins: origins(text("CORS_ORIGINS"), problems),
     maxBatchTokens: integer("MAX_BATCH_TOKENS", 128, 1_048_576),
     maxQueue: integer("MAX_QUEUE", 1, 1_048_576),
@@ -134,6 +139,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
         : oneOf("INTROSPECTION", ["true", "false"]) === "true",
     logLevel: oneOf("LOG_LEVEL", LOG_LEVELS),
   };
+  oneOf("STORE", ["embedded"]);
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
   return config;
 }

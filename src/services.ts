@@ -1,5 +1,8 @@
+import { createCollections, type Collections } from "./collections/collections.js";
+import { createEmbeddedStore } from "./collections/embedded-store.js";
+import type { VectorStore } from "./collections/vector-store.js";
 import { loadBundle, type Bundle } from "./bundle/bundle.js";
-import type { Config } from "./config.js";
+import { VARIABLES, type Config } from "./config.js";
 import { createEncoder, type Encoder } from "./inference/encoder.js";
 import { selfTest } from "./inference/self-test.js";
 import { createLexiconSearch, type LexiconSearch } from "./lexicon/search.js";
@@ -16,13 +19,20 @@ export interface Services {
   visual: VisualEncoder;
   /** Undefined for a bundle without relations. */
   relations: Relations | undefined;
+  collections: Collections;
+  /** What the collections lie in. */
+  store: VectorStore;
   close: () => Promise<void>;
 }
 
 export type ServiceOptions = Pick<
   Config,
   "workers" | "threadsPerWorker" | "maxBatchTokens" | "maxQueue" | "cacheEntries" | "requestTimeoutMs"
-> & { observe?: (stage: Stage, ms: number) => void };
+> & {
+  /** @default "data" */
+  dataDir?: string;
+  observe?: (stage: Stage, ms: number) => void;
+};
 
 /**
  * Loads a bundle, starts its workers and proves the model on the golden texts.
@@ -48,7 +58,9 @@ export async function startServices(directory: string, options: ServiceOptions):
     const visual = await start(createVisualEncoder(bundle, shared));
     const relations = await createRelations(bundle, { threads });
     if (relations) started.push(relations);
-    return { bundle, encoder, lexicon, visual, relations, close };
+    const store = createEmbeddedStore(options.dataDir ?? VARIABLES.DATA_DIR.default);
+    const collections = await start(Promise.resolve(createCollections({ bundle, encoder, visual, store })));
+    return { bundle, encoder, lexicon, visual, relations, collections, store, close };
   } catch (error) {
     await close();
     throw error;

@@ -22,6 +22,8 @@ export interface Context {
   /** Cost units of the operations so far; one object for all operations of an HTTP request. */
   budget: { spent: number };
   timings: Timings;
+  /** Aborts when the client has gone. */
+  signal: AbortSignal;
   /** All texts that a request asks for at one level become one encoder call. */
   vectors: DataLoader<NamedText, Encoded, string>;
   neighbors: DataLoader<SearchQuery, SearchResult>;
@@ -58,6 +60,7 @@ export function createContext({ requestId, services, limits, caller, signal }: C
     caller,
     budget: { spent: 0 },
     timings,
+    signal,
     vectors: new DataLoader<NamedText, Encoded, string>(
       (keys) => {
         const fields = keys.map(({ field }) => field);

@@ -1,5 +1,6 @@
 import {
   getNamedType,
+  GraphQLError,
   getNullableType,
   isEnumType,
   isInputObjectType,
@@ -30,8 +31,15 @@ const HITS_PER_UNIT = 100;
 const FIELD = 0.01;
 
 export function createCostEstimator(schema: GraphQLSchema): CostEstimator {
-  return ({ document, operationName, variables }) =>
-    getComplexity({ schema, query: document, operationName, variables, estimators: [estimate] });
+  return ({ document, operationName, variables }) => {
+    try {
+      return getComplexity({ schema, query: document, operationName, variables, estimators: [estimate] });
+    } catch (error) {
+      // Variables that do not fit cost nothing: the executor refuses them, and says better why.
+      if (error instanceof GraphQLError) return 0;
+      throw error;
+    }
+  };
 }
 
 /** Cost of one text for the model. */

@@ -2,6 +2,7 @@ import "reflect-metadata";
 import type { GraphQLSchema } from "graphql";
 import { buildSchema } from "type-graphql";
 import { AxesResolver } from "./axes/axes.resolver.js";
+import { CollectionsResolver } from "./collections/collections.resolver.js";
 import { CompositionResolver } from "./composition/composition.resolver.js";
 import { ConceptResolver } from "./concept/concept.resolver.js";
 import { EmbeddingResolver } from "./embedding/embedding.resolver.js";
@@ -21,6 +22,7 @@ export function createSchema(): Promise<GraphQLSchema> {
       CompositionResolver,
       AxesResolver,
       GroundingResolver,
+      CollectionsResolver,
       RelationsResolver,
       ConceptRelationsResolver,
     ],

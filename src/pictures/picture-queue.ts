@@ -9,8 +9,15 @@ export interface PictureEntry {
   /** False once the caller has gone: the picture is then skipped. */
   wanted: () => boolean;
   enqueuedAt: number;
-  resolve: (picture: { embedding: Float32Array; grid: Float32Array }) => void;
+  resolve: (picture: SeenPicture) => void;
   reject: (error: Error) => void;
+}
+
+export interface SeenPicture {
+  /** [D] */
+  embedding: Float32Array;
+  /** [P, D]; empty where it was not asked for */
+  grid: Float32Array;
 }
 
 export interface PictureQueueOptions {

@@ -8,7 +8,7 @@ import type { VisualReply, VisualRequest } from "../inference/protocol.js";
 import { createWorkerPool, type WorkerPool } from "../inference/worker-pool.js";
 import { readBase64Picture } from "./base64.js";
 import { decodePicture, PICTURE_LIMITS, type PictureLimits } from "./decode.js";
-import { createPictureQueue } from "./picture-queue.js";
+import { createPictureQueue, type SeenPicture } from "./picture-queue.js";
 
 /** Text is base64 or a data URI; bytes are a file's content. */
 export type PictureSource = string | Uint8Array;
@@ -16,6 +16,8 @@ export type PictureSource = string | Uint8Array;
 export interface EncodedPicture {
   /** [D] in the space that pictures share with texts (retrieval), not normalised. */
   embedding: Float32Array;
+  /** [224, 224, 3] RGB: what the model saw. */
+  pixels: Uint8Array;
   /** [P, D], the visual stream's positions in row order; empty unless asked for. */
   grid: Float32Array;
 }
@@ -131,11 +133,12 @@ export async function createVisualEncoder(
       const pixels = await decoders(() => (caller.gone ? undefined : decode(source, field)));
       // Nobody waits for what is then thrown: the deadline has answered.
       if (!pixels) throw new GroundwireError("TIMEOUT", `${field} was abandoned`);
-      return await new Promise<EncodedPicture>((resolve, reject) => {
+      const seen = await new Promise<SeenPicture>((resolve, reject) => {
         const wanted = (): boolean => !caller.gone;
         queue.add({ pixels, withGrid, wanted, enqueuedAt: performance.now(), resolve, reject });
         queue.pump();
       });
+      return { ...seen, pixels };
     } finally {
       waiting -= 1;
     }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadBundle, type Bundle } from "../../src/bundle/bundle.js";
-import type { GroundwireError} from "../../src/errors.js";
+import type { GroundwireError } from "../../src/errors.js";
 import { isGroundwireError } from "../../src/errors.js";
 import {
   createVisualEncoder,

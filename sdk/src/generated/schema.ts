@@ -7,6 +7,8 @@ export type Scalars = {
   Boolean: { input: boolean; output: boolean; }
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
+  /** A date-time string at UTC, such as 2007-12-03T10:15:30Z, compliant with the `date-time` format outlined in section 5.6 of the RFC 3339 profile of the ISO 8601 standard for representation of dates and times using the Gregorian calendar.This scalar is serialized to a string in ISO 8601 format and parsed from a string in ISO 8601 format. */
+  DateTimeISO: { input: unknown; output: unknown; }
   /** A JPEG, PNG or WebP as base64 or as a data URI; only ever an input. */
   Image: { input: unknown; output: unknown; }
   /** Base64 of little-endian float32 values; as an input also a list of finite numbers. */
@@ -44,6 +46,62 @@ export type Box = {
   x: Scalars['Float']['output'];
   y: Scalars['Float']['output'];
 };
+
+/** A user's own texts or pictures, with vectors of one model. */
+export type Collection = {
+  /** Items that pass the filters, which must all hold. */
+  count: Scalars['Int']['output'];
+  createdAt: Scalars['DateTimeISO']['output'];
+  /** Whether its vectors are of the served model; if not, `groundwire reembed ID` makes them so. */
+  current: Scalars['Boolean']['output'];
+  dimension: Scalars['Int']['output'];
+  /** Hash over that bundle's weights. */
+  fingerprint: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  items: CollectionItemConnection;
+  kind: CollectionKind;
+  /** Name of the bundle that its vectors come from. */
+  model: Scalars['String']['output'];
+};
+
+
+/** A user's own texts or pictures, with vectors of one model. */
+export type CollectionCountArgs = {
+  metadata?: InputMaybe<Array<MetadataFilterInput>>;
+};
+
+
+/** A user's own texts or pictures, with vectors of one model. */
+export type CollectionItemsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  metadata?: InputMaybe<Array<MetadataFilterInput>>;
+};
+
+/** A text or picture of a collection. */
+export type CollectionItem = {
+  id: Scalars['ID']['output'];
+  metadata: Array<MetadataEntry>;
+  /** Null for a picture. */
+  text?: Maybe<Scalars['String']['output']>;
+};
+
+/** A page of items in the order of their ids, after the Relay cursor specification. */
+export type CollectionItemConnection = {
+  edges: Array<CollectionItemEdge>;
+  nodes: Array<CollectionItem>;
+  pageInfo: PageInfo;
+};
+
+export type CollectionItemEdge = {
+  cursor: Scalars['String']['output'];
+  node: CollectionItem;
+};
+
+/** What a collection holds. */
+export type CollectionKind =
+  | 'IMAGES'
+  | 'TEXTS';
 
 /** Several terms as one meaning. */
 export type Composition = {
@@ -166,6 +224,49 @@ export type GroundingOverlayArgs = {
   word?: InputMaybe<Scalars['Int']['input']>;
 };
 
+/** A picture of a collection, ranked by cosine. */
+export type ImageHit = {
+  id: Scalars['ID']['output'];
+  metadata: Array<MetadataEntry>;
+  /** From 1. */
+  rank: Scalars['Int']['output'];
+  /** Cosine, -1 to 1. */
+  similarity: Scalars['Float']['output'];
+  /** What the model saw, 224 x 224 squashed, as a data URI of a JPEG. */
+  thumbnail?: Maybe<Scalars['String']['output']>;
+};
+
+/** A page of pictures, after the Relay cursor specification. */
+export type ImageHitConnection = {
+  edges: Array<ImageHitEdge>;
+  nodes: Array<ImageHit>;
+  pageInfo: PageInfo;
+};
+
+export type ImageHitEdge = {
+  cursor: Scalars['String']['output'];
+  node: ImageHit;
+};
+
+export type ImageItemInput = {
+  /** An item of the same id is replaced. 1 to 512 characters. */
+  id: Scalars['ID']['input'];
+  image: Scalars['Image']['input'];
+  metadata?: InputMaybe<Array<MetadataEntryInput>>;
+};
+
+/** A picture, a text, or both. */
+export type ImageQueryInput = {
+  image?: InputMaybe<Scalars['Image']['input']>;
+  /** All must hold. */
+  metadata?: InputMaybe<Array<MetadataFilterInput>>;
+  /** What pictures should not show: half of its vector is subtracted. */
+  negativeText?: InputMaybe<Scalars['String']['input']>;
+  text?: InputMaybe<Scalars['String']['input']>;
+  /** alpha of (1 - alpha) image + alpha text, both at length 1; 0 to 1, 0.5 unless given. */
+  textWeight?: InputMaybe<Scalars['Float']['input']>;
+};
+
 /** What one request may ask for. */
 export type Limits = {
   /** Most bytes of a request body. */
@@ -176,6 +277,25 @@ export type Limits = {
   maxTextLength: Scalars['Int']['output'];
   /** Most items in a list argument. */
   maxTexts: Scalars['Int']['output'];
+};
+
+/** A value that an item is filtered by. A key may have several. */
+export type MetadataEntry = {
+  key: Scalars['String']['output'];
+  value: Scalars['String']['output'];
+};
+
+export type MetadataEntryInput = {
+  /** 1 to 128 characters. */
+  key: Scalars['String']['input'];
+  /** At most 1024 characters. */
+  value: Scalars['String']['input'];
+};
+
+/** Holds for items that have one of the values for the key. */
+export type MetadataFilterInput = {
+  in: Array<Scalars['String']['input']>;
+  key: Scalars['String']['input'];
 };
 
 /** The bundle that is served. */
@@ -197,8 +317,52 @@ export type Model = {
   stage: Scalars['String']['output'];
 };
 
+export type Mutation = {
+  /** Makes an empty collection for the served model. Its id is 1 to 64 of a-z, 0-9, _ and -. */
+  createCollection?: Maybe<Collection>;
+  /** Deletes a collection with all of its items. */
+  deleteCollection?: Maybe<Scalars['Boolean']['output']>;
+  /** Deletes items; answers how many there were. */
+  deleteItems?: Maybe<Scalars['Int']['output']>;
+  /** Inserts pictures, or replaces those of the same id. In order; a bad item is null with an error at its place, and its neighbors are stored. */
+  upsertImages?: Maybe<Array<Maybe<UpsertedItem>>>;
+  /** Inserts texts, or replaces those of the same id. In order; a bad item is null with an error at its place, and its neighbors are stored. */
+  upsertTexts?: Maybe<Array<Maybe<UpsertedItem>>>;
+};
+
+
+export type MutationCreateCollectionArgs = {
+  id: Scalars['ID']['input'];
+  kind: CollectionKind;
+};
+
+
+export type MutationDeleteCollectionArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationDeleteItemsArgs = {
+  collection: Scalars['ID']['input'];
+  ids: Array<Scalars['ID']['input']>;
+};
+
+
+export type MutationUpsertImagesArgs = {
+  collection: Scalars['ID']['input'];
+  items: Array<ImageItemInput>;
+};
+
+
+export type MutationUpsertTextsArgs = {
+  collection: Scalars['ID']['input'];
+  items: Array<TextItemInput>;
+};
+
 /** An entry of the lexicon, ranked by cosine. */
 export type Neighbor = {
+  /** Null for an entry of the lexicon. */
+  id?: Maybe<Scalars['ID']['output']>;
   /** From 1. */
   rank: Scalars['Int']['output'];
   /** Cosine, -1 to 1; of completeRelation the score of the triple, unbounded. */
@@ -220,9 +384,13 @@ export type NeighborEdge = {
 
 /** Which entries of the lexicon count. */
 export type NeighborFilter = {
+  /** Search this collection of texts, not the lexicon; the query's own texts are then kept. */
+  collection?: InputMaybe<Scalars['ID']['input']>;
   /** Entries to leave out. */
   exclude?: InputMaybe<Array<Scalars['String']['input']>>;
   kind?: InputMaybe<EntryKind>;
+  /** Only in a collection; all must hold. */
+  metadata?: InputMaybe<Array<MetadataFilterInput>>;
   /** Least cosine, -1 to 1. */
   minSimilarity?: InputMaybe<Scalars['Float']['input']>;
   /** Only entries that begin with this. */
@@ -273,6 +441,10 @@ export type Query = {
   analogy?: Maybe<Array<Neighbor>>;
   /** The axes of the space, by explained variance. */
   axes: Array<Axis>;
+  /** Null where there is none of this id. */
+  collection?: Maybe<Collection>;
+  /** All collections, in the order of their ids. */
+  collections: Array<Collection>;
   /** The lexicon's entries that best complete a triple of which subject or object is missing. */
   completeRelation?: Maybe<Array<Neighbor>>;
   /** Several terms as one meaning, with its neighbors. */
@@ -297,6 +469,8 @@ export type Query = {
   oddOneOut?: Maybe<OddOneOut>;
   /** The relations that the model knows, most frequent first. */
   predicates?: Maybe<Array<Predicate>>;
+  /** Pictures of a collection by cosine to a picture, a text, or both; exact. */
+  searchImages?: Maybe<ImageHitConnection>;
   /** Cosine of each pair, -1 to 1, in order. A bad pair is null with an error at its place. */
   similarity?: Maybe<Array<Maybe<Scalars['Float']['output']>>>;
 };
@@ -307,6 +481,11 @@ export type QueryAnalogyArgs = {
   b: Scalars['String']['input'];
   c: Scalars['String']['input'];
   first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryCollectionArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -376,6 +555,14 @@ export type QueryOddOneOutArgs = {
 };
 
 
+export type QuerySearchImagesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  collection: Scalars['ID']['input'];
+  first?: InputMaybe<Scalars['Int']['input']>;
+  query: ImageQueryInput;
+};
+
+
 export type QuerySimilarityArgs = {
   pairs: Array<TextPairInput>;
 };
@@ -414,9 +601,21 @@ export type TermInput = {
   weight?: InputMaybe<Scalars['Float']['input']>;
 };
 
+export type TextItemInput = {
+  /** An item of the same id is replaced. 1 to 512 characters. */
+  id: Scalars['ID']['input'];
+  metadata?: InputMaybe<Array<MetadataEntryInput>>;
+  text: Scalars['String']['input'];
+};
+
 export type TextPairInput = {
   a: Scalars['String']['input'];
   b: Scalars['String']['input'];
+};
+
+/** An item that is durable now. */
+export type UpsertedItem = {
+  id: Scalars['ID']['output'];
 };
 
 /** Where in a picture a word is. */

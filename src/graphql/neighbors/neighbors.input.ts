@@ -1,4 +1,5 @@
-import { Field, Float, InputType, registerEnumType } from "type-graphql";
+import { Field, Float, ID, InputType, registerEnumType } from "type-graphql";
+import { MetadataFilterInput } from "../collections/collections.input.js";
 import { VectorScalar } from "../scalars/vector.scalar.js";
 
 export enum EntryKind {
@@ -45,4 +46,13 @@ export class NeighborFilter {
 
   @Field(() => Float, { nullable: true, description: "Least cosine, -1 to 1." })
   minSimilarity?: number | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description: "Search this collection of texts, not the lexicon; the query's own texts are then kept.",
+  })
+  collection?: string | null;
+
+  @Field(() => [MetadataFilterInput], { nullable: true, description: "Only in a collection; all must hold." })
+  metadata?: MetadataFilterInput[] | null;
 }

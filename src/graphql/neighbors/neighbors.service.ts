@@ -2,6 +2,7 @@ import { ownEntries, weightedSum } from "../../composition/composition.js";
 import { GroundwireError } from "../../errors.js";
 import type { NeighborFilter as LexiconFilter } from "../../lexicon/search.js";
 import { checkCount, checkDimension, checkFirst } from "../checks.js";
+import { searchPage } from "../collections/collections.service.js";
 import type { Context } from "../context.js";
 import { createCursorCodec } from "./cursor.js";
 import type { ConceptQueryInput, NeighborFilter, TermInput } from "./neighbors.input.js";
@@ -63,9 +64,16 @@ export async function findPage(
   context: Context,
 ): Promise<NeighborConnection> {
   checkFirst(page.first, context);
+  const given = page.filter ?? {};
   const { vector, texts } = await resolveQuery(query, context);
+  if (given.collection != null) return findInCollection(vector, given.collection, page, context);
+  if (given.metadata != null)
+    throw new GroundwireError(
+      "BAD_USER_INPUT",
+      "filter.metadata must come with filter.collection: words have none",
+    );
   const filter = toLexiconFilter(
-    page.filter ?? {},
+    given,
     texts.map((text) => text.trim().toLowerCase()),
   );
   const cursors = createCursorCodec(context.services.encoder.fingerprint, vector, filter);
@@ -82,6 +90,34 @@ export async function findPage(
       endCursor: edges.at(-1)?.cursor ?? null,
     },
   };
+}
+
+async function findInCollection(
+  vector: Float32Array,
+  collection: string,
+  page: PageRequest,
+  context: Context,
+): Promise<NeighborConnection> {
+  const { kind, prefix, exclude, metadata, minSimilarity } = page.filter ?? {};
+  if (kind != null)
+    throw new GroundwireError(
+      "BAD_USER_INPUT",
+      `filter.kind must not come with filter.collection, is ${kind}`,
+    );
+  checkSimilarity(minSimilarity);
+  const filter = { textPrefix: prefix ?? undefined, excludeTexts: exclude ?? [], metadata: metadata ?? [] };
+  const search = {
+    collection,
+    kind: "TEXTS",
+    vector,
+    filter,
+    minSimilarity: minSimilarity ?? undefined,
+  } as const;
+  const { hits, ranks, cursors, pageInfo } = await searchPage(search, page, context);
+  const nodes = hits.map(({ id, text, similarity }, i) => {
+    return { id, text: text ?? "", similarity, rank: ranks[i] as number };
+  });
+  return { nodes, edges: nodes.map((node, i) => ({ node, cursor: cursors[i] as string })), pageInfo };
 }
 
 /** The best entries for a vector, without `exclude` and its single words. */
@@ -102,13 +138,17 @@ export async function findNeighbors(
 
 function toLexiconFilter(filter: NeighborFilter, own: readonly string[]): LexiconFilter {
   const { minSimilarity } = filter;
-  if (minSimilarity != null && !(minSimilarity >= -1 && minSimilarity <= 1)) {
-    throw new GroundwireError("BAD_USER_INPUT", `filter.minSimilarity must be -1 to 1, is ${minSimilarity}`);
-  }
+  checkSimilarity(minSimilarity);
   return {
     kind: filter.kind ?? undefined,
     prefix: filter.prefix ?? undefined,
     minSimilarity: minSimilarity ?? undefined,
     exclude: [...own, ...(filter.exclude ?? [])],
   };
+}
+
+function checkSimilarity(minSimilarity: number | null | undefined): void {
+  if (minSimilarity != null && !(minSimilarity >= -1 && minSimilarity <= 1)) {
+    throw new GroundwireError("BAD_USER_INPUT", `filter.minSimilarity must be -1 to 1, is ${minSimilarity}`);
+  }
 }

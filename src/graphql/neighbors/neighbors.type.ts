@@ -1,4 +1,4 @@
-import { Field, Float, Int, ObjectType } from "type-graphql";
+import { Field, Float, ID, Int, ObjectType } from "type-graphql";
 
 @ObjectType({ description: "An entry of the lexicon, ranked by cosine." })
 export class Neighbor {
@@ -12,6 +12,9 @@ export class Neighbor {
 
   @Field(() => Int, { description: "From 1." })
   rank!: number;
+
+  @Field(() => ID, { nullable: true, description: "Null for an entry of the lexicon." })
+  id?: string | null;
 }
 
 @ObjectType()

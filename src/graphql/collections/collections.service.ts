@@ -1,0 +1,196 @@
+import type { CollectionInfo, ItemFilter, ItemHit } from "../../collections/vector-store.js";
+import { mixQuery } from "../../collections/mix.js";
+import { GroundwireError, isGroundwireError } from "../../errors.js";
+import { checkFirst } from "../checks.js";
+import type { Context } from "../context.js";
+import { createCursorCodec } from "../neighbors/cursor.js";
+import type { PageInfo } from "../neighbors/neighbors.type.js";
+import type { ImageQueryInput, MetadataFilterInput } from "./collections.input.js";
+import type { Collection, CollectionItemConnection, ImageHitConnection } from "./collections.type.js";
+
+/** Deepest rank that pages reach: beyond it every page would sort most of the collection. */
+export const MAX_DEPTH = 10_000;
+const DEFAULT_TEXT_WEIGHT = 0.5;
+
+export function toCollection(info: CollectionInfo, { services }: Context): Collection {
+  const { id, kind, model, fingerprint, dimension, createdAt } = info;
+  const current = fingerprint === services.collections.stamp.fingerprint;
+  // The two enums have the same names.
+  return { info, id, kind: kind as Collection["kind"], model, fingerprint, current, dimension, createdAt };
+}
+
+/** Each upserted item, or its error in its own place. */
+export async function inPlace(
+  items: readonly unknown[],
+  upserting: Promise<(string | GroundwireError)[]>,
+): Promise<Promise<{ id: string }>[]> {
+  const results = await upserting;
+  return items.map((_, i) => {
+    const result = results[i] as string | GroundwireError;
+    return isGroundwireError(result) ? Promise.reject(result) : Promise.resolve({ id: result });
+  });
+}
+
+export function toFilter(metadata: MetadataFilterInput[] | null | undefined): ItemFilter {
+  return metadata ? { metadata } : {};
+}
+
+export interface PageRequest {
+  first: number;
+  after?: string | null;
+}
+
+/** One page of a collection's items. A cursor is an id, so that pages stay right while items come and go. */
+export async function listItems(
+  { info }: Collection,
+  { first, after, filter }: PageRequest & { filter: ItemFilter },
+  context: Context,
+): Promise<CollectionItemConnection> {
+  checkFirst(first, context);
+  const afterId = after ? decodeId(after) : undefined;
+  const found = await context.services.collections.page(info, { limit: first + 1, after: afterId, filter });
+  const nodes = found.slice(0, first);
+  const edges = nodes.map((node) => ({ node, cursor: Buffer.from(node.id).toString("base64url") }));
+  return { edges, nodes, pageInfo: toPageInfo(edges, found.length > first, Boolean(after)) };
+}
+
+function decodeId(cursor: string): string {
+  const id = Buffer.from(cursor, "base64url").toString("utf8");
+  if (id !== "" && Buffer.from(id).toString("base64url") === cursor) return id;
+  throw bad(`after must be a cursor of this list, is ${JSON.stringify(cursor.slice(0, 80))}`);
+}
+
+/** One page of the pictures nearest to a picture, a text, or both. */
+export async function searchImages(
+  collection: string,
+  query: ImageQueryInput,
+  page: PageRequest,
+  withPictures: boolean,
+  context: Context,
+): Promise<ImageHitConnection> {
+  checkQuery(query);
+  const filter = toFilter(query.metadata);
+  // Before anything is encoded, so that a wrong collection costs nothing.
+  await context.services.collections.usable(collection, "IMAGES");
+  const vector = await encodeQuery(query, context);
+  const { hits, ranks, ...rest } = await searchPage(
+    { collection, kind: "IMAGES", vector, filter, withPictures },
+    page,
+    context,
+  );
+  const nodes = hits.map(({ id, similarity, metadata, picture }, i) => {
+    const thumbnail = picture && `data:image/jpeg;base64,${Buffer.from(picture).toString("base64")}`;
+    return { id, similarity, rank: ranks[i] as number, metadata, thumbnail };
+  });
+  return {
+    nodes,
+    edges: nodes.map((node, i) => ({ node, cursor: rest.cursors[i] as string })),
+    pageInfo: rest.pageInfo,
+  };
+}
+
+export interface CollectionSearch {
+  collection: string;
+  kind: CollectionInfo["kind"];
+  /** [D], of any length but zero. */
+  vector: Float32Array;
+  filter: ItemFilter;
+  withPictures?: boolean;
+  /** Least cosine, -1 to 1. */
+  minSimilarity?: number;
+}
+
+export interface HitPage {
+  hits: ItemHit[];
+  /** From 1, counted over all pages. */
+  ranks: number[];
+  cursors: string[];
+  pageInfo: PageInfo;
+}
+
+/** @throws GroundwireError BAD_USER_INPUT for a page beyond MAX_DEPTH. */
+export async function searchPage(
+  { collection, kind, vector, filter, withPictures, minSimilarity = -Infinity }: CollectionSearch,
+  { first, after }: PageRequest,
+  context: Context,
+): Promise<HitPage> {
+  checkFirst(first, context);
+  const { collections } = context.services;
+  const codec = createCursorCodec(collections.stamp.fingerprint, vector, {
+    collection,
+    filter,
+    minSimilarity,
+  });
+  const offset = after ? codec.decode(after) : 0;
+  if (offset + first > MAX_DEPTH)
+    throw bad(`after and first must stay within the best ${MAX_DEPTH} hits, ask for ${offset + first}`);
+  const limit = offset + first + 1;
+  const all = await collections.search(collection, kind, { vector, limit, filter, withPictures });
+  const found = all.filter(({ similarity }) => similarity >= minSimilarity).slice(offset);
+  const hits = found.slice(0, first);
+  const ranks = hits.map((_, i) => offset + i + 1);
+  const cursors = ranks.map((rank) => codec.encode(rank));
+  const edges = cursors.map((cursor) => ({ cursor }));
+  return { hits, ranks, cursors, pageInfo: toPageInfo(edges, found.length > first, offset > 0) };
+}
+
+function checkQuery({ text, image, textWeight, negativeText }: ImageQueryInput): void {
+  const given = [text, image].filter((part) => part !== undefined && part !== null).length;
+  if (given === 0) {
+    const found = negativeText != null ? "only negativeText" : "neither";
+    throw bad(`query must have text, image or both, has ${found}`);
+  }
+  if (textWeight == null) return;
+  if (given < 2) throw bad("query.textWeight must only be given with both text and image, which it weighs");
+  if (!(textWeight >= 0 && textWeight <= 1)) throw bad(`query.textWeight must be 0 to 1, is ${textWeight}`);
+}
+
+async function encodeQuery(query: ImageQueryInput, context: Context): Promise<Float32Array> {
+  const { text, image, negativeText, textWeight } = query;
+  const [textVector, negative, imageVector] = await Promise.all([
+    encodeText(text, "query.text", context),
+    encodeText(negativeText, "query.negativeText", context),
+    encodeImage(image, context),
+  ]);
+  return mixQuery({
+    text: textVector,
+    negative,
+    image: imageVector,
+    textWeight: textWeight ?? DEFAULT_TEXT_WEIGHT,
+  });
+}
+
+async function encodeText(
+  text: string | null | undefined,
+  field: string,
+  { services, signal, timings }: Context,
+): Promise<Float32Array | undefined> {
+  if (text == null) return undefined;
+  const [result] = await services.encoder.encode([text], {
+    output: "retrieval",
+    fields: [field],
+    signal,
+    timings,
+  });
+  if (!result || isGroundwireError(result)) throw result ?? new Error("no result");
+  return result.vector;
+}
+
+async function encodeImage(
+  image: string | null | undefined,
+  { services, signal }: Context,
+): Promise<Float32Array | undefined> {
+  if (image == null) return undefined;
+  const [result] = await services.visual.encode([image], { fields: ["query.image"], signal });
+  if (!result || isGroundwireError(result)) throw result ?? new Error("no result");
+  return result.embedding;
+}
+
+function toPageInfo(edges: { cursor: string }[], hasNextPage: boolean, hasPreviousPage: boolean): PageInfo {
+  const startCursor = edges[0]?.cursor ?? null;
+  return { hasNextPage, hasPreviousPage, startCursor, endCursor: edges.at(-1)?.cursor ?? null };
+}
+
+function bad(message: string): GroundwireError {
+  return new GroundwireError("BAD_USER_INPUT", message);
+}
