@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/dist/", "**/node_modules/", "training/", "coverage/", "sdk/src/generated/"] },
+  { ignores: ["**/dist/", "**/node_modules/", "**/.venv/", "training/", "coverage/", "sdk/src/generated/"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],

@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import {
+  bundle,
+  interleave,
+  load,
+  report,
+  root,
+  runJson,
+  startGateway,
+  startServer,
+  threads,
+} from "./harness.mjs";
+import { ensureTransformers } from "./peers/setup.mjs";
+
+const CONNECTIONS = 64;
+const SECONDS = 4;
+
+/** Texts a second through the gateway: 64 clients, one text each that no cache has seen. */
+export default async function embedThroughput() {
+  const folder = ensureTransformers();
+  const ours = await startGateway();
+  const theirs = await startServer(process.execPath, [join(folder, "server.mjs"), bundle, String(threads)]);
+  try {
+    const drive = (url, kind) => load({ url, kind, connections: CONNECTIONS, seconds: SECONDS });
+    // Warm: the first batches of any length make onnxruntime plan its memory.
+    await drive(ours.url, "embed");
+    const results = await interleave({
+      ours: () => drive(ours.url, "embed"),
+      transformers: () => drive(theirs.url, "embedPlain"),
+      raw: () => runJson(process.execPath, [join(root, "bench", "raw.mjs"), "throughput", String(SECONDS)]),
+    });
+    return report({
+      name: "embed-throughput",
+      unit: "texts/s",
+      ours: results.ours.rate,
+      peers: { "@huggingface/transformers": results.transformers.rate },
+      limit: results.raw.rate,
+      p99Ms: results.ours.p99,
+      failed: results.ours.failed,
+    });
+  } finally {
+    await Promise.all([ours.stop(), theirs.stop()]);
+  }
+}
