@@ -24,6 +24,8 @@ class LoopConfig:
     epochs: int
     batch_size: int  # items of one optimizer step and process group, over all ranks and accumulated parts
     learning_rate: float
+    optimizer: str = "adamw"  # "adamw", "adam" (decay joins the gradient, as published) or "sgd"
+    momentum: float = 0.9  # of "sgd"
     betas: tuple[float, float] = (0.95, 0.999)
     weight_decay: float = 5e-7
     schedule: str = "halving"  # "halving": halved every `halve_every` epochs; "cosine": to zero
@@ -34,6 +36,7 @@ class LoopConfig:
     patience: int | None = None  # validations without improvement before an early stop
     checkpoint_minutes: float = 3.0
     bf16: bool = False
+    max_photos: int | None = None  # only the first photos of each split; None: all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,7 @@ class Stage2Config(LoopConfig):
     text_negatives: int = 0  # frequent words said of no photo, added to each step's words
     distill_weight: float = 0.0  # cosine matrix of the ungrounded teacher
     distill_words: int = 0  # frequent words added to each step for it
+    plain_words: int | None = None  # only the most frequent words of the list; None: all
     taxonomy_share: float = 0.0  # of WordNet in the words' targets; 0: the teacher's own vectors
     lexical_weight: float = 0.0  # 1 - cosine to the words' targets
     property_weight: float = 0.0  # "yellow banana" against "black banana" for "banana"
@@ -76,7 +80,15 @@ class Stage2Config(LoopConfig):
     gradient_checkpointing: bool = False
 
 
-PAPER_LOOP: dict[str, Any] = {"seed": 0, "betas": (0.95, 0.999), "weight_decay": 5e-7, "halve_every": 15}
+PAPER_LOOP: dict[str, Any] = {
+    "seed": 0,
+    "optimizer": "adam",
+    "betas": (0.95, 0.999),
+    "weight_decay": 5e-7,
+    "halve_every": 15,
+}
+SMOKE_PHOTOS = 64
+SMOKE_WORDS = 1000
 
 # Presets without an entry have no warm-up.
 LEXICAL_PRESETS = {
@@ -141,6 +153,7 @@ STAGE2_PRESETS = {
         seed=0,
         epochs=1,
         batch_size=8,
+        max_photos=SMOKE_PHOTOS,
         learning_rate=1e-4,
         visual_learning_rate=6e-4,
         trunk="mobilenet_v2",
@@ -154,6 +167,7 @@ STAGE2_PRESETS = {
         text_negatives=8,
         distill_weight=20.0,
         distill_words=8,
+        plain_words=SMOKE_WORDS,
     ),
 }
 

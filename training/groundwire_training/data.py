@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,17 +51,20 @@ def load_captions(captions_file: Path, sources: list[Path]) -> CaptionedSplit:
     )
 
 
-def load_split(data: Path, split: str) -> CaptionedSplit:
+def load_split(data: Path, split: str, max_photos: int | None = None) -> CaptionedSplit:
     """The split `train`, `val` or `test` of `<data>/flickr8k`, or of any folder laid out like it.
 
-    Photos are `images_<split>.tar`, `images_<split>_*.tar` or a folder `images_<split>` or `images`.
+    Photos are `images_<split>.tar`, `images_<split>_*.tar` or a folder `images_<split>` or `images`;
+    `max_photos` keeps the first ones of the caption file.
     """
     folder = data / "flickr8k"
     sources = sorted(folder.glob(f"images_{split}.tar")) + sorted(folder.glob(f"images_{split}_*.tar"))
     sources = sources or [path for path in (folder / f"images_{split}", folder / "images") if path.is_dir()]
     if not sources:
         raise FileNotFoundError(f"photos: {folder} holds no images_{split}*.tar, images_{split}/ or images/")
-    return load_captions(folder / f"captions_{split}.json", sources)
+    loaded = load_captions(folder / f"captions_{split}.json", sources)
+    files, captions = loaded.files[:max_photos], loaded.captions[:max_photos]
+    return dataclasses.replace(loaded, files=files, captions=captions)
 
 
 def step_generator(seed: int, *stream: int) -> np.random.Generator:

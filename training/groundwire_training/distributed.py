@@ -7,16 +7,49 @@ get exactly the gradient that one process would have computed.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 import torch.distributed.nn.functional
+from accelerate import PartialState
 from torch import Tensor
 
 
 def gather_rows(rows: Tensor) -> Tensor:
     """[N, ...] on each rank -> [N x ranks, ...] in rank order; unchanged in a single process."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not is_distributed():
         return rows
     return torch.cat(torch.distributed.nn.functional.all_gather(rows.contiguous()))
+
+
+def gather_ragged(rows: Tensor) -> Tensor:
+    """[N_rank, ...] on each rank -> [sum of N_rank, ...] in rank order; ranks may hold any number of rows."""
+    if not is_distributed():
+        return rows
+    count = torch.tensor([len(rows)], device=rows.device)
+    counts = [torch.empty_like(count) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(counts, count)
+    sizes = [int(c) for c in counts]
+    padded = torch.cat([rows, rows.new_zeros(max(sizes) - len(rows), *rows.shape[1:])])
+    blocks = gather_rows(padded).split(max(sizes)) if max(sizes) else [padded] * len(sizes)
+    return torch.cat([block[:size] for block, size in zip(blocks, sizes, strict=True)])
+
+
+def is_distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def join_processes() -> PartialState:
+    """This process's place among those that `torchrun` or `accelerate launch` has started, if any."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+@contextlib.contextmanager
+def main_process_first() -> Iterator[None]:
+    """What the main process writes inside, the others find there when they come in."""
+    with join_processes().main_process_first():
+        yield
 
 
 def rank_slice(count: int, rank: int, world: int) -> slice:

@@ -161,7 +161,7 @@ def batches_by_length(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> lis
 
 def pad(encodings: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Token ids of several texts -> (ids, mask) int64 [B, T], padded with 0, BERT's `[PAD]`."""
-    width = max(len(ids) for ids in encodings)
+    width = max((len(ids) for ids in encodings), default=0)
     ids_bt = np.zeros((len(encodings), width), dtype=np.int64)
     mask_bt = np.zeros_like(ids_bt)
     for row, ids in enumerate(encodings):

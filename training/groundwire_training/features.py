@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,11 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .data import CaptionedSplit
+from .data import CaptionedSplit, load_split
+from .distributed import join_processes, main_process_first
 from .images import iterate_photos
 from .records import RecordLog
-from .trunk import GRIDS, load_trunk
+from .trunk import GRIDS, default_weights, load_trunk, to_input
 
 log = logging.getLogger(__name__)
 BATCH = 32
@@ -47,12 +49,56 @@ class FeatureCache:
         return torch.from_numpy(self.grids[rows, mirrored]).float()
 
 
-def cache_split(split: CaptionedSplit, *, name: str, folder: Path, trunk: str, weights: Path) -> FeatureCache:
+Photos = Callable[[list[RecordLog]], Iterator[tuple[str, np.ndarray]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a cache is made from: `iterate` gives (file, pixels) of at least the photos in `files`."""
+
+    files: list[str]
+    sources: list[Path]
+    iterate: Photos
+    trunk: str
+    weights: Path | None
+
+
+def cache_splits(
+    data: Path, *, folder: Path, trunk: str, weights: Path | None, max_photos: int | None = None
+) -> tuple[dict[str, CaptionedSplit], dict[str, FeatureCache]]:
+    """The captioned training and validation photos and their caches, by split."""
+    splits = {name: load_split(data, name, max_photos) for name in ("train", "val")}
+    weights = weights or default_weights(data, trunk)
+    suffix = "" if max_photos is None else f"-{max_photos}"
+    caches = {
+        name: cache_split(split, name=name + suffix, folder=folder, trunk=trunk, weights=weights)
+        for name, split in splits.items()
+    }
+    return splits, caches
+
+
+def cache_split(
+    split: CaptionedSplit, *, name: str, folder: Path, trunk: str, weights: Path | None
+) -> FeatureCache:
     """Opens the cache of a split, after computing it where it is missing or of another trunk."""
-    module = load_trunk(trunk, weights).eval()
-    described = {"trunk": trunk, "weights": hash_module(module), "sources": [p.name for p in split.sources]}
-    cache = open_cache(folder / f"{name}-{trunk}", described)
-    return cache or compute_cache(split, module, folder / f"{name}-{trunk}", described, trunk)
+    recipe = Recipe(
+        files=split.files,
+        sources=split.sources,
+        iterate=lambda logs: iterate_photos(split.sources, logs),
+        trunk=trunk,
+        weights=weights,
+    )
+    return cache_photos(recipe, folder / f"{name}-{trunk}")
+
+
+def cache_photos(recipe: Recipe, stem: Path) -> FeatureCache:
+    """Opens the cache `stem`, after the main process has computed it where it is missing or of another
+    trunk."""
+    module = load_trunk(recipe.trunk, recipe.weights).eval()
+    sources = [source.name for source in recipe.sources]
+    described = {"trunk": recipe.trunk, "weights": hash_module(module), "sources": sources}
+    with main_process_first():
+        return open_cache(stem, described) or compute_cache(recipe, module, stem, described)
 
 
 def open_cache(stem: Path, described: dict) -> FeatureCache | None:
@@ -66,14 +112,14 @@ def open_cache(stem: Path, described: dict) -> FeatureCache | None:
     return FeatureCache(meta["files"], np.load(stem.with_name(stem.name + ".npy"), mmap_mode="r"))
 
 
-def compute_cache(
-    split: CaptionedSplit, module: nn.Module, stem: Path, described: dict, trunk: str
-) -> FeatureCache:
+def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict) -> FeatureCache:
     stem.parent.mkdir(parents=True, exist_ok=True)
-    grid = GRIDS[trunk]
-    wanted = set(split.files)
+    grid = GRIDS[recipe.trunk]
+    device = join_processes().device
+    module = module.to(device)
+    wanted = set(recipe.files)
     array_file = stem.with_name(stem.name + ".npy")
-    shape = (len(split), 2, grid.positions, grid.channels)
+    shape = (len(recipe.files), 2, grid.positions, grid.channels)
     grids = np.lib.format.open_memmap(array_file, "w+", np.float16, shape)
     files: list[str] = []
     logs: list[RecordLog] = []
@@ -84,9 +130,7 @@ def compute_cache(
         grids[first : len(files)] = both_sides(module, np.stack(batch))
         batch.clear()
 
-    for file, pixels in tqdm(
-        iterate_photos(split.sources, logs), total=len(split), desc=stem.name, unit="photo"
-    ):
+    for file, pixels in tqdm(recipe.iterate(logs), total=len(recipe.files), desc=stem.name, unit="photo"):
         if file in wanted:
             files.append(file)
             batch.append(pixels)
@@ -105,10 +149,11 @@ def compute_cache(
 @torch.inference_mode()
 def both_sides(module: nn.Module, pixels: np.ndarray) -> np.ndarray:
     """uint8 [B, H, W, 3] -> float16 [B, 2, P, C]"""
-    image = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 128) / 128
-    with torch.autocast("cpu", torch.bfloat16):
+    device = next(module.parameters()).device
+    image = to_input(torch.from_numpy(pixels).to(device))
+    with torch.autocast(device.type, torch.bfloat16):
         sides = [module(view) for view in (image, image.flip(3))]
-    return torch.stack(sides, dim=1).to(torch.float16).numpy()
+    return torch.stack(sides, dim=1).to(torch.float16).cpu().numpy()
 
 
 def hash_module(module: nn.Module) -> str:

@@ -11,29 +11,51 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import BertWordPieceTokenizer, Tokenizer
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from .embedder import pad
 
 log = logging.getLogger(__name__)
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 WORD_POOLINGS = ("content", "all")
 MAX_CAPTION_TOKENS = 64
 
 
 def load_bert(folder: Path) -> tuple[BertModel, Tokenizer]:
-    """BERT and tokenizer of a Hugging Face directory. Without weights there it starts from random ones."""
-    for name in ("config.json", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"language model: {folder / name} is missing")
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    if not (folder / "model.safetensors").is_file():
-        log.warning("language model %s: no model.safetensors, it starts from random weights", folder)
+    """BERT and tokenizer of a Hugging Face directory. Without weights there it starts from random ones.
+
+    The tokenizer is `tokenizer.json` or, in older directories, `vocab.txt` (taken as uncased). Raises
+    `ValueError` where the weights lack some of the model's.
+    """
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"language model: {folder / 'config.json'} is missing")
+    tokenizer = load_tokenizer(folder)
+    if not any((folder / name).is_file() for name in WEIGHT_FILES):
+        log.warning("language model %s: no %s, it starts from random weights", folder, WEIGHT_FILES[0])
         config = BertConfig(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         return BertModel(config, add_pooling_layer=False), tokenizer
-    model = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32)
+    model, report = BertModel.from_pretrained(
+        folder, add_pooling_layer=False, dtype=torch.float32, output_loading_info=True
+    )
+    if report["missing_keys"]:
+        raise ValueError(f"language model: {folder} lacks the weights {sorted(report['missing_keys'])}")
     return model, tokenizer
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    if (folder / "tokenizer.json").is_file():
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if (folder / "vocab.txt").is_file():
+        tokenizer = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
+        return Tokenizer.from_str(tokenizer.to_str())
+    raise FileNotFoundError(f"language model: {folder} holds no tokenizer.json and no vocab.txt")
 
 
 def default_bert_folder() -> Path:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from .caption_parser import CaptionParser, load_parser, parse_captions, save_parser
+from .config import SMOKE_PHOTOS
 from .data import load_split
 from .language_stream import default_bert_folder, load_bert
 from .parser_training import ParserConfig, evaluate_parser, train_parser
@@ -37,7 +38,6 @@ PARSER_PRESETS: dict[str, tuple[int | None, ParserConfig]] = {
     "paper": (None, ParserConfig(epochs=2)),
     "smoke": (256, ParserConfig(epochs=1, batch=16)),
 }
-SMOKE_PHOTOS = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,14 +92,11 @@ def parse_photos(args: argparse.Namespace, folder: Path, logs: list[RecordLog]) 
     parser, tokenizer = load_parser(folder / "parser")
     photos = {}
     for name in ("train", "val"):
-        split = load_split(args.data, name)
+        split = load_split(args.data, name, SMOKE_PHOTOS if args.preset == "smoke" else None)
         logs.append(split.log)
-        files, captions = split.files, split.captions
-        if args.preset == "smoke":
-            files, captions = files[:SMOKE_PHOTOS], captions[:SMOKE_PHOTOS]
-        graphs = parse_grouped(parser, tokenizer, captions)
-        write_photos(folder / f"graphs_{name}.jsonl", zip(files, graphs, strict=True))
-        photos[name] = len(files)
+        graphs = parse_grouped(parser, tokenizer, split.captions)
+        write_photos(folder / f"graphs_{name}.jsonl", zip(split.files, graphs, strict=True))
+        photos[name] = len(split)
     return photos
 
 

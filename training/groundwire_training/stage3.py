@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from torch import Tensor, nn
 
 from .checkpoint import checkpoint_folder, load_module
 from .config import add_overrides, configure
-from .data import epoch_order, load_split, step_generator
-from .distributed import rank_slice
-from .features import FeatureCache, cache_split
+from .data import epoch_order, step_generator
+from .distributed import gather_ragged, gather_rows, join_processes, rank_slice
+from .features import FeatureCache, cache_splits
 from .grounded_objects import IGNORED, PhotoObjects, collate, merge_photos, object_classes
 from .language_stream import encode_texts
 from .losses import cosine_matrix, relational_distillation
@@ -65,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run", dest="run_dir", type=Path, required=True, help="run folder, after prepare and stage2"
     )
     parser.add_argument("--features", type=Path, help="feature cache (default: RUN/features)")
-    parser.add_argument("--trunk-weights", type=Path, help="default: DATA/mobilenet-v2-imagenet")
+    parser.add_argument("--trunk-weights", type=Path, help="trunk weights (default: the data folder's)")
     parser.add_argument("--words", type=Path, help="plain words and phrases, one a line (default: wordfreq)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     add_overrides(parser)
@@ -76,16 +75,13 @@ def run(args: argparse.Namespace) -> int:
     config = configure(STAGE3_PRESETS, args.preset, args.set)
     torch.manual_seed(config.seed)
     stage2 = json.loads((args.run_dir / STAGE2 / "config.json").read_text(encoding="utf-8"))
-    caches = {
-        name: cache_split(
-            load_split(args.data, name),
-            name=name,
-            folder=args.features or args.run_dir / "features",
-            trunk=stage2["trunk"],
-            weights=args.trunk_weights or args.data / "mobilenet-v2-imagenet",
-        )
-        for name in ("train", "val")
-    }
+    _, caches = cache_splits(
+        args.data,
+        folder=args.features or args.run_dir / "features",
+        trunk=stage2["trunk"],
+        weights=args.trunk_weights,
+        max_photos=config.max_photos,
+    )
     folder = args.run_dir / "prepare"
     predicates = read_predicates(folder / "predicates.json")
     photos = {
@@ -111,14 +107,13 @@ def run(args: argparse.Namespace) -> int:
         word_pooling=config.word_pooling,
     )
     tokenizer = Tokenizer.from_file(str(args.run_dir / STAGE2 / "language" / "tokenizer.json"))
-    stage = Stage3(
-        config, model, tokenizer, photos, caches, load_splits(args.data), frequent_words(args.words)
-    )
+    words = frequent_words(args.words)[: config.plain_words]
+    stage = Stage3(config, model, tokenizer, photos, caches, load_splits(args.data), words)
     state = train(stage, args.run_dir / NAME, description=NAME)
-    save_language_files(args.run_dir / NAME, language, tokenizer)
-    best = checkpoint_folder(args.run_dir / NAME)
-    load_module(head, best / "relations.safetensors")
-    save_relations(head, args.run_dir / NAME / "relations")
+    if join_processes().is_main_process:
+        save_language_files(args.run_dir / NAME, language, tokenizer)
+        load_module(head, checkpoint_folder(args.run_dir / NAME) / "relations.safetensors")
+        save_relations(head, args.run_dir / NAME / "relations")
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
 
@@ -216,7 +211,18 @@ class Stage3:
             if config.text_pairs
         }
         plain = draw_frequent(len(self.plain_words), config.distill_words, draw)
-        return self.assemble("train", chosen[mine], mirrored[mine], text_rows, plain)
+        my_text_rows = {s: rows[rank_slice(len(rows), rank, world)] for s, rows in text_rows.items()}
+        my_plain = plain[rank_slice(len(plain), rank, world)]
+        batch = self.assemble("train", chosen[mine], mirrored[mine], my_text_rows, my_plain)
+        return dataclasses.replace(
+            batch,
+            text_rows=text_rows,
+            text_labels={
+                source: draw_labels(self.tables[source].targets_np[rows], draw).to(self.device)
+                for source, rows in text_rows.items()
+            },
+            teacher_wd=self.teacher[plain].to(self.device) if len(plain) else self.teacher,
+        )
 
     def assemble(
         self,
@@ -224,7 +230,7 @@ class Stage3:
         chosen: np.ndarray,
         mirrored: np.ndarray,
         text_rows: dict[str, Tensor],
-        plain: Sequence[int],
+        plain: np.ndarray,
     ) -> RelationalBatch:
         found = collate([self.photos[split][i] for i in chosen], self.classes)
         texts = list(found.texts)
@@ -247,8 +253,10 @@ class Stage3:
             pairs_m3=found.pairs_m3,
             labels_m=found.labels_m,
             text_pairs={source: pairs.to(self.device) for source, pairs in text_pairs.items()},
-            text_rows=text_rows,
-            teacher_wd=self.teacher[list(plain)].to(self.device) if len(plain) else self.teacher,
+            plain_words=len(plain),
+            text_rows={},
+            text_labels={},
+            teacher_wd=self.teacher[:0],
         )
         moved = ("grid_bpc", "objects_bn", "mask_bn", "classes_bn", "pairs_m3", "labels_m")
         return dataclasses.replace(batch, **{name: getattr(batch, name).to(self.device) for name in moved})
@@ -259,38 +267,50 @@ class Stage3:
 
     def loss(self, outputs: RelationalOutput, batch: RelationalBatch) -> tuple[Tensor, dict[str, Tensor]]:
         config = self.config
-        figures = {"classes": class_loss(outputs.class_scores_bnc, batch.classes_bn, IGNORED)}
-        if len(batch.labels_m):
-            given_pair, given_relation = relation_losses(outputs.grounded_mp.float(), batch.labels_m)
+        figures = {"classes": self.class_loss(outputs, batch)}
+        labels_m = gather_ragged(batch.labels_m)
+        grounded_mp = gather_ragged(outputs.grounded_mp.float())
+        if len(labels_m):
+            given_pair, given_relation = relation_losses(grounded_mp, labels_m)
             figures |= {"relationGivenPair": given_pair, "pairGivenRelation": given_relation}
         loss = torch.stack(list(figures.values())).sum()
         if config.imagine_weight:
-            figures["imagination"] = self.imagination(outputs, batch)
+            figures["imagination"] = self.imagination(outputs, batch, labels_m)
             loss = loss + config.imagine_weight * figures["imagination"]
         for source, scores in outputs.text_scores.items():
-            figures[source] = self.text_loss(source, scores.float(), batch.text_rows[source])
+            figures[source] = self.text_loss(source, gather_rows(scores.float()), batch)
             loss = loss + config.text_weight * figures[source]
         if config.distill_weight and config.distill_words:
-            words_wd = outputs.texts_ud[-config.distill_words :]
+            words_wd = gather_rows(outputs.texts_ud[-batch.plain_words :])
             figures["distillation"] = relational_distillation(words_wd, cosine_matrix(batch.teacher_wd))
             loss = loss + config.distill_weight * figures["distillation"]
         return loss, figures
 
-    def imagination(self, outputs: RelationalOutput, batch: RelationalBatch) -> Tensor:
-        loss = imagination_loss(outputs.imagined_bnr, outputs.grounded_bnr, batch.mask_bn)
-        if len(batch.labels_m):
-            loss = loss + relation_losses(outputs.imagined_mp.float(), batch.labels_m)[0]
+    def class_loss(self, outputs: RelationalOutput, batch: RelationalBatch) -> Tensor:
+        classed_bn = batch.classes_bn != IGNORED
+        scores_kc = gather_ragged(outputs.class_scores_bnc[classed_bn])
+        classes_k = gather_ragged(batch.classes_bn[classed_bn])
+        return class_loss(scores_kc.unsqueeze(0), classes_k.unsqueeze(0), IGNORED)
+
+    def imagination(self, outputs: RelationalOutput, batch: RelationalBatch, labels_m: Tensor) -> Tensor:
+        imagined_kr = gather_ragged(outputs.imagined_bnr[batch.mask_bn])
+        grounded_kr = gather_ragged(outputs.grounded_bnr[batch.mask_bn])
+        everyone_k = torch.ones(len(imagined_kr), dtype=torch.bool, device=imagined_kr.device)
+        loss = imagination_loss(imagined_kr, grounded_kr, everyone_k)
+        imagined_mp = gather_ragged(outputs.imagined_mp.float())
+        if len(labels_m):
+            loss = loss + relation_losses(imagined_mp, labels_m)[0]
         return loss
 
-    def text_loss(self, source: str, scores_kp: Tensor, rows: Tensor) -> Tensor:
+    def text_loss(self, source: str, scores_kp: Tensor, batch: RelationalBatch) -> Tensor:
         """As in `relation_training`: the pair's distribution, and pair given one drawn relation."""
-        table = self.tables[source]
+        table, rows = self.tables[source], batch.text_rows[source]
         targets_kp = table.targets_np[rows].to(scores_kp.device)
         weights_k = table.weights_n[rows].to(scores_kp.device)
         biased = scores_kp + self.model.source_bias[source]
         loss = (-(targets_kp * biased.log_softmax(1)).sum(1) * weights_k).mean()
-        drawn_k = torch.multinomial(targets_kp, 1)[:, 0]
-        return loss + self.config.text_pair_weight * relation_losses(scores_kp, drawn_k)[1]
+        given_relation = relation_losses(scores_kp, batch.text_labels[source])[1]
+        return loss + self.config.text_pair_weight * given_relation
 
     @torch.no_grad()
     def embed_plain(self) -> Tensor:
@@ -311,7 +331,7 @@ class Stage3:
         with accelerator.autocast():
             for first in range(0, len(self.photos["val"]), VALIDATION_BATCH):
                 chosen = np.arange(first, min(first + VALIDATION_BATCH, len(self.photos["val"])))
-                batch = self.assemble("val", chosen, np.zeros_like(chosen), {}, [])
+                batch = self.assemble("val", chosen, np.zeros_like(chosen), {}, chosen[:0])
                 outputs = self.model(batch)
                 grounded.append(outputs.grounded_mp.float())
                 imagined.append(outputs.imagined_mp.float())
@@ -352,6 +372,14 @@ def relation_figures(grounded_mp: Tensor, imagined_mp: Tensor, labels_m: Tensor)
         "imaginedTop1": accuracy(imagined_mp, labels_m),
         "imaginedTop5": accuracy(imagined_mp, labels_m, top=5),
     }
+
+
+def draw_labels(targets_kp: Tensor, draw: np.random.Generator) -> Tensor:
+    """One relation a row, by the row's shares; drawn before the step, so that all ranks see the same."""
+    upto_kp = targets_kp.cumsum(1)
+    # A little below 1: rounding must not draw a relation after the last that has a share.
+    drawn_k = torch.from_numpy(draw.random(len(targets_kp))).float() * upto_kp[:, -1] * (1 - 1e-6)
+    return (upto_kp <= drawn_k.unsqueeze(1)).sum(1)
 
 
 def text_only_tables(splits: TripleSplits, head: RelationHead) -> tuple[dict[str, PairTable], list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .config import PAPER_LOOP, LoopConfig
+from .config import PAPER_LOOP, SMOKE_PHOTOS, SMOKE_WORDS, LoopConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class Stage3Config(LoopConfig):
     text_pair_weight: float = 0.1  # pair given relation, on text-only triples
     distill_weight: float = 0.0
     distill_words: int = 0
+    plain_words: int | None = None  # only the most frequent words of the list; None: all
     word_pooling: str = "content"
     mirror: bool = False
 
@@ -69,6 +70,7 @@ STAGE3_PRESETS = {
         seed=0,
         epochs=1,
         batch_size=8,
+        max_photos=SMOKE_PHOTOS,
         learning_rate=2e-5,
         visual_learning_rate=1e-4,
         head_learning_rate=1e-3,
@@ -81,5 +83,6 @@ STAGE3_PRESETS = {
         text_weight=1.0,
         distill_weight=20.0,
         distill_words=8,
+        plain_words=SMOKE_WORDS,
     ),
 }

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from transformers import BertModel
 
-from .config import Stage2Config, add_overrides, configure
-from .data import CaptionedSplit, epoch_order, load_split, step_generator
+from .config import add_overrides, configure
+from .data import CaptionedSplit, epoch_order, step_generator
 from .distributed import gather_rows, rank_slice
-from .features import cache_split
+from .features import FeatureCache, cache_splits
 from .frozen_states import FrozenStates, cache_states
 from .language_stream import encode_texts
 from .losses import matchmap_similarity, symmetric_cross_entropy
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--run", dest="run_dir", type=Path, required=True, help="run folder, after stage3")
     parser.add_argument("--features", type=Path, help="feature cache (default: RUN/features)")
-    parser.add_argument("--trunk-weights", type=Path, help="default: DATA/mobilenet-v2-imagenet")
+    parser.add_argument("--trunk-weights", type=Path, help="trunk weights (default: the data folder's)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     add_overrides(parser)
 
@@ -63,10 +63,14 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"position: must be the visual stream's, {stage2.position!r}, got {config.position!r}"
         )
-    states = {
-        name: frozen_states(args, name, config, stage2, load_split(args.data, name))
-        for name in ("train", "val")
-    }
+    splits, caches = cache_splits(
+        args.data,
+        folder=args.features or args.run_dir / "features",
+        trunk=stage2.trunk,
+        weights=args.trunk_weights,
+        max_photos=config.max_photos,
+    )
+    states = {name: frozen_states(args, name, config, splits[name], caches[name]) for name in splits}
     attention = load_cross_attention(args.run_dir)
     match = load_match_heads(args.run_dir, STAGE2)
     model = Retrieval(attention.query, attention.key, match, config, GRIDS[stage2.trunk].channels)
@@ -76,15 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def frozen_states(
-    args: argparse.Namespace, name: str, config: Stage4Config, stage2: Stage2Config, split: CaptionedSplit
+    args: argparse.Namespace, name: str, config: Stage4Config, split: CaptionedSplit, cache: FeatureCache
 ) -> FrozenStates:
-    cache = cache_split(
-        split,
-        name=name,
-        folder=args.features or args.run_dir / "features",
-        trunk=stage2.trunk,
-        weights=args.trunk_weights or args.data / "mobilenet-v2-imagenet",
-    )
     language, visual = load_language(args.run_dir, STAGE3), load_visual(args.run_dir, STAGE3)
     tokenizer = Tokenizer.from_file(str(args.run_dir / STAGE3 / "language" / "tokenizer.json"))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

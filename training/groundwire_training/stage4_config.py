@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .config import PAPER_LOOP, LoopConfig
+from .config import PAPER_LOOP, SMOKE_PHOTOS, LoopConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,7 @@ STAGE4_PRESETS = {
         seed=0,
         epochs=1,
         batch_size=8,
+        max_photos=SMOKE_PHOTOS,
         learning_rate=1e-3,
         dropout=0.1,
         learn_sigma=True,

@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from .distributed import main_process_first
+
 BATCH = 512
 
 
@@ -24,10 +26,15 @@ def teacher_vectors(
     """
     key = hashlib.sha256(json.dumps([fingerprint, texts]).encode()).hexdigest()
     path = folder / f"teacher-{key[:16]}.safetensors"
-    if path.is_file():
-        return load_file(path)["vectors"]
+    with main_process_first():
+        if path.is_file():
+            return load_file(path)["vectors"]
+        return write_vectors(path, texts, embed)
+
+
+def write_vectors(path: Path, texts: list[str], embed: Callable[[list[str]], Tensor]) -> Tensor:
     vectors = embed_all(texts, embed)
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({"vectors": vectors}, partial)
     partial.replace(path)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -61,9 +62,7 @@ def train(stage: Stage, stage_dir: Path, *, description: str) -> dict[str, Any]:
     if is_finished(stage_dir):
         return final_state(stage_dir)
     config = stage.config
-    accelerator = Accelerator(
-        mixed_precision="bf16" if config.bf16 else "no", cpu=not torch.cuda.is_available()
-    )
+    accelerator = make_accelerator(config)
     optimizer = make_optimizer(stage)
     state: dict[str, Any] = {
         "step": 0,
@@ -76,9 +75,10 @@ def train(stage: Stage, stage_dir: Path, *, description: str) -> dict[str, Any]:
     stage_dir.mkdir(parents=True, exist_ok=True)
     if read_progress(stage_dir) is not None:
         state = restore(checkpoint_folder(stage_dir, "last"), stage.saved_modules(), optimizer)
-    save_config(config, stage_dir / "config.json")
-    model, optimizer = accelerator.prepare(stage.model, optimizer)
-    _Loop(stage, stage_dir, accelerator, model, optimizer, state, description).run()
+    if accelerator.is_main_process:
+        save_config(config, stage_dir / "config.json")
+    module, optimizer = accelerator.prepare(LossModule(stage), optimizer)
+    _Loop(stage, stage_dir, accelerator, module, optimizer, state, description).run()
     accelerator.wait_for_everyone()
     return final_state(stage_dir)
 
@@ -87,16 +87,40 @@ def final_state(stage_dir: Path) -> dict[str, Any]:
     return json.loads((checkpoint_folder(stage_dir, "last") / "state.json").read_text(encoding="utf-8"))
 
 
+def make_accelerator(config: LoopConfig) -> Accelerator:
+    # An objective that is switched off leaves its head without gradients, which data-parallel must expect.
+    data_parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
+    return Accelerator(
+        mixed_precision="bf16" if config.bf16 else "no",
+        cpu=not torch.cuda.is_available(),
+        kwargs_handlers=[data_parallel],
+    )
+
+
+class LossModule(nn.Module):
+    """Batch -> (loss, figures). The loss is inside, so that data-parallel sees every parameter's use."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.model = stage.model
+        self.loss = stage.loss
+
+    def forward(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, figures = self.loss(self.model(batch), batch)
+        return loss, {name: figure.detach() for name, figure in figures.items()}
+
+
 def make_optimizer(stage: Stage) -> torch.optim.Optimizer:
     config = stage.config
     groups = [{**group, "peak": group["lr"]} for group in stage.parameter_groups()]
-    return torch.optim.AdamW(
-        groups,
-        lr=config.learning_rate,
-        betas=config.betas,
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, weight_decay=decay)
+    if config.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=rate, betas=config.betas, weight_decay=decay)
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, betas=config.betas, weight_decay=decay, fused=True)
+    raise ValueError(f"optimizer: must be adamw, adam or sgd, got {config.optimizer!r}")
 
 
 def rate_at(config: LoopConfig, step: int, steps_per_epoch: int) -> float:
@@ -115,21 +139,32 @@ class _Loop:
         stage: Stage,
         stage_dir: Path,
         accelerator: Accelerator,
-        model: nn.Module,
+        module: nn.Module,
         optimizer: torch.optim.Optimizer,
         state: dict[str, Any],
         description: str,
     ) -> None:
         self.stage, self.config, self.stage_dir = stage, stage.config, stage_dir
-        self.accelerator, self.model, self.optimizer = accelerator, model, optimizer
+        self.accelerator, self.module, self.optimizer = accelerator, module, optimizer
         self.state, self.description = state, description
         self.started = time.monotonic() - state["seconds"]
         self.saved = time.monotonic()
-        self.writer = SummaryWriter(str(stage_dir / "tensorboard"), purge_step=state["step"] + 1)
+        self.writer = (
+            SummaryWriter(str(stage_dir / "tensorboard"), purge_step=state["step"] + 1)
+            if accelerator.is_main_process
+            else None
+        )
 
     def run(self) -> None:
         total = self.config.epochs * self.stage.steps_per_epoch
-        bar = tqdm(total=total, initial=self.state["step"], desc=self.description, mininterval=5, unit="step")
+        bar = tqdm(
+            total=total,
+            initial=self.state["step"],
+            desc=self.description,
+            mininterval=5,
+            unit="step",
+            disable=not self.accelerator.is_main_process,
+        )
         while self.state["step"] < total and not self.has_stalled():
             self.stage.set_training()
             loss, figures = self.step(self.state["step"])
@@ -142,7 +177,8 @@ class _Loop:
             elif time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes:
                 self.save(best=False)
         bar.close()
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()
         if self.accelerator.is_main_process:
             mark_finished(self.stage_dir)
 
@@ -161,7 +197,7 @@ class _Loop:
             torch.manual_seed(hash_seed(self.config.seed, step, part, rank))
             batch = self.stage.batch(epoch, step_of_epoch, part, rank, world)
             with self.accelerator.autocast():
-                loss, figures = self.stage.loss(self.model(batch), batch)
+                loss, figures = self.module(batch)
             value = loss.item()
             if not math.isfinite(value):
                 raise FloatingPointError(
@@ -172,7 +208,7 @@ class _Loop:
                 totals[name] = totals.get(name, 0.0) + float(figure.detach()) / self.config.accumulation
         if self.config.clip_norm is not None:
             totals["gradientNorm"] = float(
-                self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+                self.accelerator.clip_grad_norm_(self.module.parameters(), self.config.clip_norm)
             )
         self.optimizer.step()
         return totals.pop("loss"), totals
@@ -183,19 +219,25 @@ class _Loop:
 
     def log(self, loss: float, figures: dict[str, float]) -> None:
         for name, value in {"loss": loss, **figures}.items():
-            self.writer.add_scalar(f"train/{name}", value, self.state["step"])
+            self.write(f"train/{name}", value)
+
+    def write(self, name: str, value: float) -> None:
+        if self.writer is not None:
+            self.writer.add_scalar(name, value, self.state["step"])
 
     def end_epoch(self) -> None:
-        figures = self.stage.validate(self.accelerator)
+        # Rounding may differ between devices: all stop early, or none, by the main process's figures.
+        figures = broadcast_object_list([self.stage.validate(self.accelerator)])[0]
         better = figures[SELECTION] > self.state["best"]
         self.state["stale"] = 0 if better else self.state["stale"] + 1
         if better:
             self.state.update(best=figures[SELECTION], bestStep=self.state["step"])
         self.state["history"].append({"step": self.state["step"], **figures})
         for name, value in figures.items():
-            self.writer.add_scalar(f"validation/{name}", value, self.state["step"])
+            self.write(f"validation/{name}", value)
         shown = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        tqdm.write(f"{self.description} step {self.state['step']}: {shown}")
+        if self.accelerator.is_main_process:
+            tqdm.write(f"{self.description} step {self.state['step']}: {shown}")
         self.save(best=better)
 
     def save(self, *, best: bool) -> None:

@@ -91,6 +91,11 @@ class MobileNetV2Trunk(nn.Module):
         return to_positions(torch.cat([fine, upsampled], dim=1))
 
 
+def to_input(pixels_bhw3: Tensor) -> Tensor:
+    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in the trunks' range."""
+    return (pixels_bhw3.permute(0, 3, 1, 2).float() - 128) / 128
+
+
 def to_positions(grid_bchw: Tensor) -> Tensor:
     """[B, C, G, G] -> [B, P, C]"""
     return grid_bchw.flatten(2).transpose(1, 2)
@@ -108,9 +113,18 @@ def load_trunk(name: str, weights: Path | None) -> nn.Module:
         raise FileNotFoundError(f"trunk weights: {weights} is missing")
     if weights is None:
         log.warning("trunk %s: no weights given, it starts from random ones", name)
-    if name == "vgg16":
-        return load_vgg16(weights)
-    return MobileNetV2Trunk(load_mobilenet(weights), fine=name == "mobilenet_v2_14")
+    # Random weights are the same in every stage and every run: features of one serve the next.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        if name == "vgg16":
+            return load_vgg16(weights)
+        return MobileNetV2Trunk(load_mobilenet(weights), fine=name == "mobilenet_v2_14")
+
+
+def default_weights(data: Path, trunk: str) -> Path | None:
+    """Where the data folder holds a trunk's weights; nothing where it does not."""
+    path = data / ("vgg16-397923af.pth" if trunk == "vgg16" else "mobilenet-v2-imagenet")
+    return path if path.exists() else None
 
 
 def load_vgg16(weights: Path | None) -> Vgg16:

@@ -76,6 +76,8 @@ class TwoStream(nn.Module):
         return self.heads.language(self.last_layer(texts))
 
     def embed_words(self, texts: Texts) -> Tensor:
+        if len(texts.ids) == 0:
+            return torch.zeros(0, self.language.config.hidden_size, device=texts.ids.device)
         return pool_words(self.last_layer(texts), texts.mask, self.word_pooling)
 
     def last_layer(self, texts: Texts) -> Tensor:
