@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# On a machine with CUDA GPUs: measures every stage for the shapes of `paper` and `compact`, then trains.
+#   training/runs/gpu.sh DATA [RUN] [PRESET]
+# Measures (images/s, share of the measured matrix-product peak, peak memory a stage) go to RUN/gpu-steps.jsonl,
+# the log to RUN/gpu.log. All GPUs of the machine train; PROCESSES=1 takes one.
+set -euo pipefail
+data=$(realpath "${1:?usage: gpu.sh DATA [RUN] [PRESET]}")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+run=$(realpath -m "${2:-$root/runs/gpu}")
+preset=${3:-compact}
+cd "$root"
+python=${PYTHON:-training/.venv/bin/python}
+"$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
+  { echo "gpu.sh: PyTorch sees no CUDA GPU" >&2; exit 1; }
+processes=${PROCESSES:-$(nvidia-smi --list-gpus | wc -l)}
+mkdir -p "$run"
+{
+  date -Is
+  git rev-parse HEAD
+  nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv
+  for shapes in paper compact; do
+    for precision in float32 bf16; do
+      "$python" -m groundwire_training.measure_step --preset "$shapes" --precision "$precision" |
+        tee -a "$run/gpu-steps.jsonl"
+    done
+  done
+  # What runs in one process comes first: the others would wait for it.
+  "$python" -m groundwire_training all --preset "$preset" --data "$data" --run "$run" \
+    --skip stage1,stage2,stage3,stage4,export,evaluate
+  "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
+    -m groundwire_training all --preset "$preset" --data "$data" --run "$run" --skip export,evaluate
+  "$python" -m groundwire_training all --preset "$preset" --data "$data" --run "$run" --skip ""
+  date -Is
+} 2>&1 | tee -a "$run/gpu.log"

