@@ -1,0 +1,139 @@
+"""`paper` has exactly the published values; overrides are checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from groundwire_training.config import STAGE2_PRESETS, configure, to_json
+from groundwire_training.run_all import Record, overrides_of, step_names
+from groundwire_training.stage1_config import STAGE1_PRESETS
+from groundwire_training.stage3_config import STAGE3_PRESETS
+from groundwire_training.stage4_config import STAGE4_PRESETS
+from groundwire_training.train_loop import rate_at
+
+ADAM = {
+    "optimizer": "adam",
+    "betas": [0.95, 0.999],
+    "weight_decay": 5e-7,
+    "schedule": "halving",
+    "halve_every": 15,
+    "warmup_steps": 0,
+    "clip_norm": None,
+    "accumulation": 1,
+    "bf16": False,
+    "max_photos": None,
+}
+PUBLISHED = {
+    "stage1": {
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "halve_every": 20,
+        "batch_size": 200,
+        "epochs": 200,
+        "trunk": "vgg16",
+        "position": "learned",
+        "heads": 12,
+        "hidden": 4096,
+        "mirror": True,
+        "crop_scale": [0.08, 1.0],
+        "photos_per_class": None,
+    },
+    "stage2": ADAM
+    | {
+        "learning_rate": 5e-5,
+        "visual_learning_rate": 5e-5,
+        "batch_size": 180,
+        "epochs": 100,
+        "dropout": 0.3,
+        "top_layers": 8,
+        "trunk": "vgg16",
+        "heads": 12,
+        "position": "learned",
+        "sigma": 0.1,
+        "learn_scale": False,
+        "head_gain": None,
+        "word_weight": 0.0,
+        "text_negatives": 0,
+        "distill_weight": 0.0,
+    },
+    "stage3": ADAM
+    | {
+        "learning_rate": 1e-5,
+        "visual_learning_rate": 1e-5,
+        "head_learning_rate": 1e-5,
+        "batch_size": 180,
+        "epochs": 150,
+        "dropout": 0.1,
+        "top_layers": 2,
+        "heads": 8,
+        "subspace": 32,
+        "max_objects": 32,
+        "text_pairs": 0,
+        "imagine_weight": 0.0,
+        "distill_weight": 0.0,
+    },
+    "stage4": ADAM
+    | {
+        "learning_rate": 5e-5,
+        "batch_size": 300,
+        "epochs": 150,
+        "dropout": 0.1,
+        "sigma": 0.1,
+        "position": "learned",
+        "learn_sigma": False,
+        "pooling": "mean",
+        "trunk_skip": False,
+        "matchmap_weight": 0.0,
+    },
+}
+PRESETS = {
+    "stage1": STAGE1_PRESETS,
+    "stage2": STAGE2_PRESETS,
+    "stage3": STAGE3_PRESETS,
+    "stage4": STAGE4_PRESETS,
+}
+
+
+@pytest.mark.parametrize("stage", PUBLISHED)
+def test_the_paper_preset_has_the_published_values(stage):
+    config = to_json(PRESETS[stage]["paper"])
+    assert {name: config[name] for name in PUBLISHED[stage]} == PUBLISHED[stage]
+
+
+def test_halving_halves_after_so_many_epochs_and_not_before():
+    config = STAGE2_PRESETS["paper"]
+    assert [rate_at(config, epoch * 10, 10) for epoch in (0, 14, 15, 29, 30)] == [1, 1, 0.5, 0.5, 0.25]
+
+
+def test_an_override_of_no_field_lists_the_fields():
+    with pytest.raises(ValueError, match=r"'epoch' is not a field; valid ones are .*epochs"):
+        configure(STAGE1_PRESETS, "smoke", ["epoch=3"])
+
+
+def test_an_override_of_the_wrong_type_is_refused():
+    with pytest.raises(ValueError, match="--set mirror: must be true or false, got '1'"):
+        configure(STAGE1_PRESETS, "smoke", ["mirror=1"])
+
+
+def test_overrides_of_all_go_to_their_stage():
+    given = ["stage2.epochs=3", "stage3.batch_size=4", "stage2.sigma=0.2"]
+    assert overrides_of("stage2", given) == ["--set", "epochs=3", "--set", "sigma=0.2"]
+    with pytest.raises(ValueError, match=r"must be STAGE\.NAME=VALUE with a stage of 1 to 4, got 'epochs=3'"):
+        overrides_of("stage2", ["epochs=3"])
+
+
+def test_a_run_folder_goes_on_only_under_the_configuration_that_began_it(tmp_path):
+    record = Record(tmp_path / "all.json", {"preset": "smoke", "set": []})
+    record.add("prepare", 1.25)
+    assert list(Record(tmp_path / "all.json", {"preset": "smoke", "set": []}).done()) == ["prepare"]
+    with pytest.raises(ValueError, match=r"was begun with .*smoke.*got .*paper"):
+        Record(tmp_path / "all.json", {"preset": "paper", "set": []})
+
+
+def test_steps_to_skip_are_checked():
+    assert step_names("stage1, export") == ("stage1", "export")
+    assert step_names("") == ()
+    with pytest.raises(Exception, match="got stage5"):
+        step_names("stage5")
