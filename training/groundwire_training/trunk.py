@@ -116,9 +116,22 @@ def load_trunk(name: str, weights: Path | None) -> nn.Module:
     # Random weights are the same in every stage and every run: features of one serve the next.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        trunk: nn.Module
         if name == "vgg16":
-            return load_vgg16(weights)
-        return MobileNetV2Trunk(load_mobilenet(weights), fine=name == "mobilenet_v2_14")
+            trunk = load_vgg16(weights)
+        else:
+            trunk = MobileNetV2Trunk(load_mobilenet(weights), fine=name == "mobilenet_v2_14")
+        if weights is None:
+            keep_scale(trunk)
+    return trunk
+
+
+def keep_scale(trunk: nn.Module) -> None:
+    """Random convolutions that neither shrink nor blow up what passes: with the usual ones a deep trunk's
+    features are zero."""
+    for module in trunk.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
 
 def default_weights(data: Path, trunk: str) -> Path | None:

@@ -131,7 +131,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_at_its_step(stage, workshop, 
         (run / earlier).symlink_to(untouched / earlier)
     rates = [name for name in json.loads((untouched / stage / "config.json").read_text()) if "rate" in name]
     # The first step is sound, and leaves weights with which no second loss is finite.
-    broken = [f"{name}=1e38" for name in rates] + ["warmup_steps=0"]
+    broken = [f"{name}=1e30" for name in rates] + ["warmup_steps=0"]
     assert main(workshop.arguments(stage, run, *OVERRIDES[stage], *broken)) == 1
     error = capsys.readouterr().err
     assert "loss: must be finite, got" in error
@@ -153,5 +153,8 @@ def test_two_processes_compute_the_loss_and_gradients_of_one(stage, workshop, un
         found[processes] = load_file(out)
     one, two = found[1], found[2]
     assert one.keys() == two.keys()
+    # Sums in another order differ by rounding, of the size of what was summed and not of the sum.
+    largest = max(value.abs().max() for value in one.values())
     for name, value in one.items():
-        torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-6, msg=f"{name} differs")
+        difference = (two[name] - value).abs().max()
+        assert difference <= 1e-5 * largest, f"{name}: {difference:.2e} of {largest:.2e}"
