@@ -20,7 +20,7 @@ def test_the_notebook_reproduces_tables_and_plots_from_a_bundle(tmp_path, monkey
     monkeypatch.setenv("GROUNDWIRE_MEASURES", MEASURES)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells), "outputs belong to whoever runs it"
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(notebook, timeout=1500, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     tables = [output.data["text/markdown"] for output in shown if "text/markdown" in output.get("data", {})]
     assert any("| concreteness, word |" in table and "| base | shipped |" in table for table in tables)
