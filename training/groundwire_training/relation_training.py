@@ -1,12 +1,12 @@
-"""Trains the relation head on text-only triples of frozen word embeddings."""
+"""Text-only triples as tables of pairs, and the relation head's training on them over frozen word vectors."""
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -18,23 +18,23 @@ from .triples import Triple, TripleSplits, canonical_counts, without
 # A predicate that no test ranks needs this many tokens: every operator costs 4 KB of the bundle.
 MIN_COUNT = 25
 
-Embed = Callable[[Sequence[str]], np.ndarray]
-
 
 @dataclass(frozen=True, kw_only=True)
 class RelationConfig:
-    """`source_power`: a pair with n tokens weighs n to this power (0.5 is square-root sampling)."""
+    """A pair with n tokens weighs n to its source's power (0.5 is square-root sampling)."""
 
-    epochs: int = 40
+    epochs: int = 30
     batch: int = 1024
     rate: float = 2e-3
     weight_decay: float = 1e-3
-    hidden: int = 512
     dropout: float = 0.4
-    factual_power: float = 1.0
-    vg150_power: float = 0.5
     pair_weight: float = 0.1
+    average: float = 0.995  # decay of the running average of the weights, which is what is kept
     seed: int = 0
+
+
+# source -> (power, weight of its loss). FACTUAL's annotators name relations as the product should.
+SOURCES = {"factual": (1.0, 1.0), "vg150": (0.5, 0.5), "captions": (0.5, 0.5)}
 
 
 @dataclass(frozen=True)
@@ -91,49 +91,61 @@ def pair_table(
     return PairTable(ends[:, 0], ends[:, 1], targets_np / totals_n[:, None], weights_n / weights_n.mean())
 
 
-def train_relations(
-    embed: Embed, splits: TripleSplits, predicates: Sequence[Predicate], config: RelationConfig
+def refine_relations(
+    head: RelationHead, embeddings_nd: Tensor, tables: dict[str, PairTable], config: RelationConfig
 ) -> RelationHead:
-    """Embeds every name once; the language stream does not learn here."""
+    """A head that goes on learning from text-only pairs of frozen word vectors; stage 3 ends with it.
+
+    `tables` must hold `factual`. Returns the running average of the weights.
+    """
     torch.manual_seed(config.seed)
-    factual_counts, vg150_counts = training_triples(splits)
-    names = sorted(
-        {name for counts in (factual_counts, vg150_counts) for t in counts for name in (t[0], t[2])}
+    head = copy.deepcopy(head).train()
+    head.imagined.dropout.p = config.dropout
+    averaged = copy.deepcopy(head).eval()
+    # Annotators of the sources name relations at different rates; FACTUAL's rates are the head's own.
+    biases = nn.ParameterDict(
+        {name: nn.Parameter(torch.zeros(len(head.predicates))) for name in tables if name != "factual"}
     )
-    position = {name: i for i, name in enumerate(names)}
-    factual = pair_table(factual_counts, position, predicates, config.factual_power)
-    vg150 = pair_table(vg150_counts, position, predicates, config.vg150_power)
-    embeddings_nd = torch.from_numpy(embed(names))
-    head = RelationHead(
-        embeddings_nd.shape[1], predicates, hidden=config.hidden, dropout=config.dropout
-    ).train()
-    # Annotators of the two sources name relations at different rates; FACTUAL's rates are the head's own.
-    vg150_bias = nn.Parameter(torch.zeros(len(predicates)))
-    optimizer = make_optimizer(head, vg150_bias, config)
-    steps = config.epochs * -(-len(factual) // config.batch)
+    optimizer = make_optimizer(head, biases, config)
+    steps = config.epochs * -(-len(tables["factual"]) // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.rate, total_steps=steps, pct_start=0.1)
-    batches = zip(cycle_batches(factual, config.batch), cycle_batches(vg150, config.batch), strict=False)
-    for _ in tqdm(range(steps), desc="relations"):
-        factual_rows, vg150_rows = next(batches)
-        loss = source_loss(head, embeddings_nd, factual, factual_rows, 0.0, config.pair_weight)
-        loss = loss + source_loss(head, embeddings_nd, vg150, vg150_rows, vg150_bias, config.pair_weight)
+    batches = {
+        name: cycle_batches(table, config.batch if name == "factual" else config.batch // 2)
+        for name, table in tables.items()
+    }
+    for step in tqdm(range(steps), desc="relations", mininterval=5):
+        losses = [
+            SOURCES[name][1]
+            * source_loss(
+                head, embeddings_nd, table, next(batches[name]), biases.get(name, 0.0), config.pair_weight
+            )
+            for name, table in tables.items()
+        ]
+        loss = torch.stack(losses).sum()
         if not torch.isfinite(loss):
-            raise ValueError(f"relations: the loss is {loss.item()}")
+            raise ValueError(f"relations: the loss is {loss.item()} at step {step + 1}")
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(head.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-    return head.eval()
+        update_average(averaged, head, min(config.average, (step + 1) / (step + 10)))
+    return averaged
+
+
+@torch.no_grad()
+def update_average(averaged: nn.Module, current: nn.Module, decay: float) -> None:
+    for mean, value in zip(averaged.parameters(), current.parameters(), strict=True):
+        mean.lerp_(value, 1 - decay)
 
 
 def make_optimizer(
-    head: RelationHead, source_bias: nn.Parameter, config: RelationConfig
+    head: RelationHead, biases: nn.ParameterDict, config: RelationConfig
 ) -> torch.optim.Optimizer:
     """Weight decay only on the imagination's matrices: the operators' norms are fixed anyway."""
     matrices = [value for value in head.imagined.parameters() if value.ndim == 2]
     others = [value for value in head.imagined.parameters() if value.ndim != 2]
-    others += [*head.relations.parameters(), source_bias]
+    others += [*head.relations.parameters(), *biases.values()]
     groups = [
         {"params": matrices, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},

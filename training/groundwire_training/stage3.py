@@ -30,6 +30,7 @@ from .losses import cosine_matrix, relational_distillation
 from .predicates import alias_index
 from .prepare import read_photos
 from .relation_metrics import Scorer, rank
+from .relation_refinement import finish
 from .relation_training import PairTable, pair_table, training_triples
 from .relational import (
     Relational,
@@ -39,10 +40,10 @@ from .relational import (
     class_loss,
     imagination_loss,
 )
-from .relations import RelationHead, read_predicates, relation_losses, save_relations
+from .relations import RelationHead, read_predicates, relation_losses
 from .stage2 import NAME as STAGE2
 from .stage2 import load_language, save_language_files
-from .stage3_config import STAGE3_PRESETS, Stage3Config
+from .stage3_config import RELATION_PRESETS, STAGE3_PRESETS, Stage3Config
 from .train_loop import SELECTION, train
 from .triples import TripleSplits, load_splits
 from .trunk import GRIDS
@@ -112,8 +113,7 @@ def run(args: argparse.Namespace) -> int:
     state = train(stage, args.run_dir / NAME, description=NAME)
     if join_processes().is_main_process:
         save_language_files(args.run_dir / NAME, language, tokenizer)
-        load_module(head, checkpoint_folder(args.run_dir / NAME) / "relations.safetensors")
-        save_relations(head, args.run_dir / NAME / "relations")
+        finish(stage, args.run_dir / NAME, RELATION_PRESETS[args.preset])
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
 
@@ -163,6 +163,8 @@ class Stage3:
         self.tables, self.names = text_only_tables(splits, model.head)
         self.plain_words = plain_words
         self.teacher = self.embed_plain() if config.distill_words else torch.empty(0)
+
+    max_text_tokens = MAX_TEXT_TOKENS
 
     def saved_modules(self) -> dict[str, nn.Module]:
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .config import PAPER_LOOP, SMOKE_PHOTOS, SMOKE_WORDS, LoopConfig
+from .relation_training import RelationConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,4 +86,11 @@ STAGE3_PRESETS = {
         distill_words=8,
         plain_words=SMOKE_WORDS,
     ),
+}
+
+# How stage 3 ends (`relation_refinement.py`); the paper has no such step.
+RELATION_PRESETS: dict[str, RelationConfig | None] = {
+    "paper": None,
+    "compact": RelationConfig(),
+    "smoke": RelationConfig(epochs=1),
 }

@@ -77,7 +77,7 @@ def load_retrieval(run_dir: Path) -> Retrieval:
 def load_grounding(run_dir: Path) -> tuple[RelationHead, nn.LayerNorm, nn.Linear]:
     """Stage 3's relation head, and the norm and the map into the relation subspace of grounded objects."""
     head = load_relations(run_dir / STAGE3 / "relations")
-    weights = load_file(checkpoint_folder(run_dir / STAGE3) / "grounding.safetensors")
+    weights = load_file(run_dir / STAGE3 / "relations" / "grounding.safetensors")
     subspace, width = weights["subspace.weight"].shape
     parts = nn.ModuleDict({"norm": nn.LayerNorm(width), "subspace": nn.Linear(width, subspace)})
     kept = {name: value for name, value in weights.items() if not name.startswith("classes.")}
