@@ -27,8 +27,8 @@ from .trunk import GRIDS, default_weights, load_trunk
 from .weights_onnx import Storage, store_weights
 
 # Photos forgive more than words: six bits cost no recall that can be measured, and save a megabyte.
-PHOTO_STORAGE = (Storage("", bits=6, block=64),)
-RELATION_STORAGE = (Storage("", bits=8, block=64),)
+PHOTO_STORAGE = (Storage("", bits=6, block=128),)
+RELATION_STORAGE = (Storage("", bits=8, block=128),)
 
 
 def write_grounded(folder: Path, run: Path, data: Path, trunk_weights: Path | None) -> dict[str, float]:

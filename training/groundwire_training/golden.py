@@ -40,7 +40,7 @@ def build_golden(
         full = encode(text)
         truncated = len(full) > max_tokens
         ids = [*full[: max_tokens - 1], full[-1]] if truncated else full
-        vector = [round(float(value), 6) for value in embed_ids(ids)]
+        vector = [round(float(value), 5) for value in embed_ids(ids)]
         items.append(
             {"text": text, "ids": ids, "vector": vector, "truncated": truncated, "tokenCount": len(full)}
         )

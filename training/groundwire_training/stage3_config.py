@@ -46,7 +46,7 @@ STAGE3_PRESETS = {
     ),
     "compact": Stage3Config(
         seed=0,
-        epochs=8,
+        epochs=3,
         batch_size=96,
         learning_rate=2e-5,
         visual_learning_rate=1e-4,
@@ -62,7 +62,7 @@ STAGE3_PRESETS = {
         dropout=0.1,
         imagined_dropout=0.4,
         imagine_weight=0.5,
-        text_pairs=256,
+        text_pairs=192,
         text_weight=1.0,
         distill_weight=20.0,
         distill_words=128,
