@@ -26,6 +26,8 @@ export interface Config {
   apiKeys: readonly ApiKey[];
   /** Documents that alone are executed: `sdk`, paths, or both; empty means that all are. */
   trustedDocuments: string;
+  /** Base URL of an OpenTelemetry collector (OTLP over HTTP), from OTEL_EXPORTER_OTLP_ENDPOINT. */
+  otlpEndpoint: string | undefined;
   introspection: boolean;
   logLevel: string;
 }
@@ -133,6 +135,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     rateLimit: integer("RATE_LIMIT", 0, 1_000_000_000),
     apiKeys: parseApiKeys(text("API_KEYS"), `${PREFIX}API_KEYS`, problems),
     trustedDocuments: text("TRUSTED_DOCUMENTS"),
+    otlpEndpoint: collector(environment.OTEL_EXPORTER_OTLP_ENDPOINT, problems),
     introspection:
       text("INTROSPECTION") === ""
         ? environment.NODE_ENV !== "production"
@@ -164,4 +167,12 @@ function origins(list: string, problems: string[]): string[] {
     }
   }
   return given;
+}
+
+/** The variable's name is OpenTelemetry's own, so that one setting serves all programs of a host. */
+function collector(url: string | undefined, problems: string[]): string | undefined {
+  if (url && !/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) {
+    problems.push(`OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL, is ${JSON.stringify(url)}`);
+  }
+  return url || undefined;
 }

@@ -11,6 +11,7 @@ import { createMetrics } from "./http/metrics.js";
 import { registerOpenai } from "./http/openai.js";
 import { createRateLimiter } from "./http/rate-limit.js";
 import { registerRequestHooks, requestId } from "./http/requests.js";
+import { registerTracing } from "./http/tracing.js";
 import { startServices, type Services } from "./services.js";
 
 export interface GroundwireServer {
@@ -50,9 +51,13 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
     bodyLimit: config.maxBodyBytes,
     genReqId: requestId,
     forceCloseConnections: "idle",
+    // A request must be there whole within its time; else slow senders could hold connections for ever.
+    requestTimeout: config.requestTimeoutMs,
+    http: { headersTimeout: config.requestTimeoutMs, connectionsCheckingInterval: 1000 },
   });
   const limiter = createRateLimiter({ unitsPerSecond: config.rateLimit });
   registerRequestHooks(app, metrics);
+  await registerTracing(app, config.otlpEndpoint);
   app.setErrorHandler(answerHttpError);
   // Before the keys are asked for: a browser's preflight carries none.
   if (config.corsOrigins.length > 0) await app.register(cors, { origin: [...config.corsOrigins] });

@@ -35,6 +35,13 @@ test.each([READ, WRITE])("the key %s may query", async (key) => {
   expect([status, errors]).toEqual([200, []]);
 });
 
+test("a key with the scope read may not change anything", async () => {
+  const mutation = 'mutation { deleteCollection(id: "nothing") }';
+  const { status, errors } = await graphql(server, mutation, bearer(READ));
+  expect(status).toBe(403);
+  expect(errors[0]?.extensions.code).toBe("FORBIDDEN");
+});
+
 test("probes answer without a key, metrics and the OpenAI route do not", async () => {
   const status = async (url: string) => (await server.app.inject({ url })).statusCode;
   expect(await status("/livez")).toBe(200);
