@@ -20,7 +20,21 @@ def gather_rows(rows: Tensor) -> Tensor:
     """[N, ...] on each rank -> [N x ranks, ...] in rank order; unchanged in a single process."""
     if not is_distributed():
         return rows
-    return torch.cat(torch.distributed.nn.functional.all_gather(rows.contiguous()))
+    gathered = torch.cat(torch.distributed.nn.functional.all_gather(rows.contiguous()))
+    return ContiguousGradient.apply(gathered)
+
+
+class ContiguousGradient(torch.autograd.Function):
+    """The identity. Its gradient is laid out row by row, which the exchange between ranks takes for granted:
+    an einsum hands back a transposed view, whose elements would otherwise arrive in another order."""
+
+    @staticmethod
+    def forward(ctx, rows: Tensor) -> Tensor:
+        return rows.view_as(rows)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        return gradient.contiguous()
 
 
 def gather_ragged(rows: Tensor) -> Tensor:

@@ -59,6 +59,7 @@ def write_run(run: Path) -> Path:
     for stage in ("stage2", "stage3"):
         save_language_files(run / stage, two_stream.language, tiny_tokenizer())
     save_relations(head, run / "stage3" / "relations")
+    save_file(tensors_of(model.grounding), run / "stage3" / "relations" / "grounding.safetensors")
     write_prepared(run / "prepare")
     return run
 
