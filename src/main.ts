@@ -2,8 +2,8 @@ import { BundleError } from "./bundle/bundle.js";
 import { ConfigError, readConfig } from "./config.js";
 import { createServer } from "./server.js";
 
-/** Longest time for a drain; what is not answered by then is lost. */
-const DRAIN_MS = 9_000;
+/** A drain ends by itself before this; what hangs even then is given up. */
+const DRAIN_MS = 9_500;
 
 try {
   const config = readConfig();

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { Tokenizer as Untyped } from "@huggingface/tokenizers";
 import { GroundwireError } from "../errors.js";
+import { alignWithRust } from "./unicode.js";
 
 // The package's declarations import without extensions, which NodeNext does not resolve.
 const Tokenizer = Untyped as unknown as new (
@@ -12,6 +14,15 @@ const Tokenizer = Untyped as unknown as new (
 /** Longest text in UTF-16 code units; longer ones are refused, never cut. */
 export const MAX_TEXT_LENGTH = 16_384;
 
+/** Printable ASCII without the brackets of special tokens: there BERT ignores case and the number of spaces. */
+const PLAIN = /^[ -Z\\^-~]*$/;
+/** Longer keys become a hash, so that what is kept for a text does not grow with it. */
+const MAX_KEY_LENGTH = 256;
+
+interface TokenizerDefinition {
+  normalizer?: { type?: string; lowercase?: boolean } | null;
+}
+
 export interface TokenizedText {
   /** [CLS] ... [SEP], at most maxTokens of them. */
   ids: number[];
@@ -20,21 +31,41 @@ export interface TokenizedText {
   truncated: boolean;
 }
 
-export type TextTokenizer = (text: string) => TokenizedText;
+export interface TextTokenizer {
+  /** Ids equal to those of Hugging Face's Rust library. */
+  tokenize: (text: string) => TokenizedText;
+  /** A short name of a text; texts of equal keys have equal ids, so that they can share a computation. */
+  keyOf: (text: string) => string;
+}
 
 /**
- * The bundle's tokenizer, equal to Hugging Face's Rust library id for id.
+ * The bundle's tokenizer.
  * @param definition parsed tokenizer.json
  * @param maxTokens longest input, special tokens included
  */
 export function createTokenizer(definition: object, maxTokens: number): TextTokenizer {
   const tokenizer = new Tokenizer(definition, {});
-  return (text) => {
-    const ids = tokenizer.encode(alignWithRust(text)).ids;
+  const { type, lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
+  const isBert = type === "BertNormalizer";
+
+  function tokenize(text: string): TokenizedText {
+    const aligned = alignWithRust(text);
+    // JavaScript lowercases a word's last sigma to another letter than the others; Rust, letter by letter, does not.
+    const { ids } = tokenizer.encode(lowercase ? aligned.replaceAll("Σ", "σ") : aligned);
     if (ids.length <= maxTokens) return { ids, tokenCount: ids.length, truncated: false };
     const kept = [...ids.slice(0, maxTokens - 1), ids[ids.length - 1] as number];
     return { ids: kept, tokenCount: ids.length, truncated: true };
-  };
+  }
+
+  function keyOf(text: string): string {
+    const plain = isBert && PLAIN.test(text) ? text.trim().replace(/ +/g, " ") : undefined;
+    const key = plain === undefined ? text : lowercase ? plain.toLowerCase() : plain;
+    if (key.length <= MAX_KEY_LENGTH) return key;
+    // A lone surrogate in front, because no text that is served has one.
+    return `\uD800${createHash("sha256").update(key).digest("base64")}`;
+  }
+
+  return { tokenize, keyOf };
 }
 
 /**
@@ -66,20 +97,4 @@ function bad(message: string): GroundwireError {
 
 function loneSurrogate(text: string): number {
   return text.search(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/);
-}
-
-/** A letter that no vocabulary of ours holds: a word with it is unknown as a whole. */
-const UNKNOWN_LETTER = "\uA66E";
-
-/**
- * The JavaScript library walks UTF-16 units, so it never sees ideographs beyond U+FFFF, which the Rust one sets apart
- * with spaces; and it splits at U+061D, which the Rust one's older Unicode tables do not know as punctuation.
- */
-function alignWithRust(text: string): string {
-  return text
-    .replace(
-      /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu,
-      " $& ",
-    )
-    .replaceAll("\u061D", UNKNOWN_LETTER);
 }
