@@ -5,7 +5,7 @@ import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import { isGroundwireError } from "../errors.js";
 import type { Context } from "./context.js";
 
-/** Apollo's codes for requests that are wrong before any resolver runs; callers see them all as BAD_USER_INPUT. */
+/** Codes that Apollo gives to requests that are wrong before any resolver runs. */
 const REQUEST_CODES = new Set([
   "GRAPHQL_PARSE_FAILED",
   "GRAPHQL_VALIDATION_FAILED",
@@ -32,7 +32,7 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
   }
   const code = formatted.extensions?.code;
   if (typeof code === "string" && REQUEST_CODES.has(code))
-    return { message, locations, path, extensions: { code: "BAD_USER_INPUT" } };
+    return { message, locations, path, extensions: { code } };
   return { message: "internal error", locations, path, extensions: { code: "INTERNAL", requestId } };
 }
 

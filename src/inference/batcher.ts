@@ -49,8 +49,8 @@ export interface Batcher {
   add: (entry: Entry) => void;
   /** Starts as many batches as there is capacity for; nothing waits while a worker is idle. */
   pump: () => void;
-  /** Refuses everything that waits. */
-  clear: (reason: Error) => void;
+  /** Refuses what waits and all that would be added. */
+  close: (reason: Error) => void;
 }
 
 /** Entries compared for similar lengths when a batch is formed. */
@@ -64,8 +64,10 @@ const RETRY_AFTER_MS = 250;
 export function createBatcher(options: BatcherOptions): Batcher {
   let queue: Entry[] = [];
   let queuedTokens = 0;
+  let closed: Error | undefined;
 
   function add(entry: Entry): void {
+    if (closed) throw closed;
     if (queue.length >= options.maxQueue) keep((waiting) => waiting.wanted());
     if (queue.length >= options.maxQueue) {
       const message = `the queue holds its limit of ${options.maxQueue} texts; try again later`;
@@ -91,7 +93,8 @@ export function createBatcher(options: BatcherOptions): Batcher {
     queuedTokens = queue.reduce((sum, { ids }) => sum + ids.length, 0);
   }
 
-  function clear(reason: Error): void {
+  function close(reason: Error): void {
+    closed = reason;
     for (const entry of queue) entry.reject(reason);
     keep(() => false);
   }
@@ -126,7 +129,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
     },
     add,
     pump,
-    clear,
+    close,
   };
 }
 

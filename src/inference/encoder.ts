@@ -237,7 +237,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     stats: () => ({ ...counts, queued: batcher.queued, restarts: pool.restarts }),
     killWorker: pool.killOne,
     close: () => {
-      batcher.clear(new GroundwireError("OVERLOADED", "the encoder is closed"));
+      batcher.close(new GroundwireError("OVERLOADED", "the encoder is closed"));
       return pool.close();
     },
   };

@@ -83,6 +83,7 @@ export async function createLexiconSearch(
   const pool = await createWorkerPool<SearchRequest, SearchReply>(settings, 1);
   const counts = { batches: 0, queries: 0 };
   let queue: Waiting[] = [];
+  let closed: GroundwireError | undefined;
   pool.onIdle = pump;
 
   async function search(
@@ -104,6 +105,7 @@ export async function createLexiconSearch(
   }
 
   async function enqueue(query: SearchQuery, caller: { gone: boolean }): Promise<SearchResult> {
+    if (closed) throw closed;
     const ranked = toRankedQuery(query);
     if (queue.length >= MAX_WAITING) {
       const message = `the lexicon's queue holds its limit of ${MAX_WAITING} queries; try again later`;
@@ -141,7 +143,7 @@ export async function createLexiconSearch(
     search,
     stats: () => ({ ...counts }),
     close: () => {
-      const closed = new GroundwireError("OVERLOADED", "the lexicon is closed");
+      closed = new GroundwireError("OVERLOADED", "the lexicon is closed");
       for (const { reject } of queue.splice(0)) reject(closed);
       return pool.close();
     },

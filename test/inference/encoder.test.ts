@@ -164,6 +164,7 @@ test("when a worker dies among its batches, another answers the texts that are l
 test("closing answers the batch under way and refuses what waits", async () => {
   const own = await createEncoder(bundle, { ...options, maxBatchTokens: 256 });
   const pending = own.encode(Array.from({ length: 20 }, (_, i) => `${"text ".repeat(60)}${i}`));
+  await expect.poll(() => own.stats().texts).toBeGreaterThan(0);
   await own.close();
   const codes = codesOf(await pending);
   expect(codes.filter((code) => code === "ok").length).toBeGreaterThan(0);
