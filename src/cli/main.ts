@@ -7,6 +7,14 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   serve: () => import("./serve.js"),
   embed: () => import("./embed.js"),
   neighbors: () => import("./neighbors.js"),
+  index: async () => {
+    const { INDEX_USAGE, runIndex } = await import("./index-command.js");
+    return { summary: "a folder of pictures or a file of texts into a collection", usage: INDEX_USAGE, run: runIndex };
+  },
+  reembed: async () => {
+    const { REEMBED_USAGE, runReembed } = await import("./reembed-command.js");
+    return { summary: "a collection's vectors anew, of the served model", usage: REEMBED_USAGE, run: runReembed };
+  },
   doctor: () => import("./doctor.js"),
 };
 

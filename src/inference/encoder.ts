@@ -5,7 +5,7 @@ import { euclideanNorm } from "../vectors.js";
 import { createBatcher, type Answer } from "./batcher.js";
 import { createDeadline, type Deadline } from "./deadline.js";
 import { nestConfig } from "./graph.js";
-import { checkText, checkTokens, createTokenizer, type TokenizedText } from "./tokenizer.js";
+import { checkText, checkTokens, createKeys, createTokenizer, type TokenizedText } from "./tokenizer.js";
 import type { EncodeReply, EncodeRequest, TextOutput } from "./protocol.js";
 import { createWorkerPool, type WorkerPool } from "./worker-pool.js";
 
@@ -106,7 +106,8 @@ const SLICE_MS = 4;
  */
 export async function createEncoder(bundle: Bundle, options: EncoderOptions): Promise<Encoder> {
   const { manifest } = bundle;
-  const tokenizer = createTokenizer(bundle.tokenizer, manifest.maxTokens);
+  const tokenize = createTokenizer(bundle.tokenizer, manifest.maxTokens);
+  const keyOf = createKeys(bundle.tokenizer);
   const pool = await startPool(bundle, options);
   const lanes: Record<TextOutput, Lane> = {
     embedding: createLane(options.cacheEntries),
@@ -163,7 +164,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     checkText(job.text, job.field);
     if (job.output === "retrieval") requireFile(bundle, "retrieval.onnx", "comparing texts with pictures");
     const { cache, flights } = lanes[job.output];
-    const key = tokenizer.keyOf(job.text);
+    const key = keyOf(job.text);
     const cached = cache?.get(key);
     if (cached) {
       counts.cacheHits += 1;
@@ -193,7 +194,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
   function launch(key: string, { text, field, output }: TextJob, timings?: Timings): Flight {
     const { cache, flights } = lanes[output];
     const started = performance.now();
-    const tokens = tokenizer.tokenize(text);
+    const tokens = tokenize(text);
     checkTokens(tokens, text, field);
     const enqueuedAt = performance.now();
     observe("tokenize", enqueuedAt - started);
@@ -233,7 +234,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     dimension: manifest.dimension,
     fingerprint: manifest.fingerprint,
     encode,
-    tokenize: tokenizer.tokenize,
+    tokenize,
     stats: () => ({ ...counts, queued: batcher.queued, restarts: pool.restarts }),
     killWorker: pool.killOne,
     close: () => {

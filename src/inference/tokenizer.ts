@@ -31,41 +31,40 @@ export interface TokenizedText {
   truncated: boolean;
 }
 
-export interface TextTokenizer {
-  /** Ids equal to those of Hugging Face's Rust library. */
-  tokenize: (text: string) => TokenizedText;
-  /** A short name of a text; texts of equal keys have equal ids, so that they can share a computation. */
-  keyOf: (text: string) => string;
-}
+export type TextTokenizer = (text: string) => TokenizedText;
 
 /**
- * The bundle's tokenizer.
+ * The bundle's tokenizer, equal to Hugging Face's Rust library id for id.
  * @param definition parsed tokenizer.json
  * @param maxTokens longest input, special tokens included
  */
 export function createTokenizer(definition: object, maxTokens: number): TextTokenizer {
   const tokenizer = new Tokenizer(definition, {});
-  const { type, lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
-  const isBert = type === "BertNormalizer";
-
-  function tokenize(text: string): TokenizedText {
+  const { lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
+  return (text) => {
     const aligned = alignWithRust(text);
     // JavaScript lowercases a word's last sigma to another letter than the others; Rust, letter by letter, does not.
     const { ids } = tokenizer.encode(lowercase ? aligned.replaceAll("Σ", "σ") : aligned);
     if (ids.length <= maxTokens) return { ids, tokenCount: ids.length, truncated: false };
     const kept = [...ids.slice(0, maxTokens - 1), ids[ids.length - 1] as number];
     return { ids: kept, tokenCount: ids.length, truncated: true };
-  }
+  };
+}
 
-  function keyOf(text: string): string {
+/**
+ * Short names of texts: texts of equal keys have equal ids, so that they can share a computation.
+ * @param definition parsed tokenizer.json
+ */
+export function createKeys(definition: object): (text: string) => string {
+  const { type, lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
+  const isBert = type === "BertNormalizer";
+  return (text) => {
     const plain = isBert && PLAIN.test(text) ? text.trim().replace(/ +/g, " ") : undefined;
     const key = plain === undefined ? text : lowercase ? plain.toLowerCase() : plain;
     if (key.length <= MAX_KEY_LENGTH) return key;
     // A lone surrogate in front, because no text that is served has one.
     return `\uD800${createHash("sha256").update(key).digest("base64")}`;
-  }
-
-  return { tokenize, keyOf };
+  };
 }
 
 /**
