@@ -7,8 +7,9 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 180_000,
     maxWorkers: 2,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

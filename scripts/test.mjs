@@ -1,4 +1,5 @@
 // `npm test`: sets up and proves everything. Every step runs, also after one has failed, so that one run shows all.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   ensureBuilt,
@@ -7,6 +8,7 @@ import {
   note,
   npm,
   requireNode,
+  root,
   run,
   scratch,
   venvPython,
@@ -52,7 +54,8 @@ console.log(`${results.length - failed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
 function writeParityTexts() {
-  const tokenizer = "models/minilm-l6-base/tokenizer.json";
+  const bundle = readFileSync(join(root, "models", "default"), "utf8").trim();
+  const tokenizer = join("models", bundle, "tokenizer.json");
   const args = [
     "-m",
     "groundwire_training.parity",

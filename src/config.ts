@@ -108,6 +108,10 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     }
     return value;
   }
+  function nonEmpty(name: Name): string {
+    if (text(name).trim() === "") problems.push(`${PREFIX}${name} must not be empty`);
+    return text(name);
+  }
   function oneOf(name: Name, allowed: readonly string[]): string {
     if (!allowed.includes(text(name))) {
       problems.push(
@@ -119,7 +123,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 
   const config: Config = {
     port: integer("PORT", 0, 65_535),
-    host: text("HOST"),
+    host: nonEmpty("HOST"),
     model: text("MODEL") || undefined,
     dataDir: text("DATA_DIR") || VARIABLES.DATA_DIR.default,
     corsOrigins: origins(text("CORS_ORIGINS"), problems),

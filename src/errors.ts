@@ -46,3 +46,9 @@ export class GroundwireError extends Error {
 export function isGroundwireError(error: unknown): error is GroundwireError {
   return error instanceof GroundwireError;
 }
+
+/** Anything that is no intended error becomes INTERNAL, with its cause kept for the log. */
+export function toGroundwireError(error: unknown): GroundwireError {
+  if (isGroundwireError(error)) return error;
+  return new GroundwireError("INTERNAL", "internal error", { cause: error });
+}

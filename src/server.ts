@@ -2,7 +2,9 @@ import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance } from "fastify";
 import { resolveBundleDirectory } from "./bundle/bundle.js";
 import type { Config } from "./config.js";
+import { GroundwireError } from "./errors.js";
 import { registerAuth } from "./http/auth.js";
+import { registerDeadlines } from "./http/deadlines.js";
 import { answerHttpError } from "./http/errors.js";
 import { registerGraphiql } from "./http/graphiql.js";
 import { registerGraphql } from "./http/graphql.js";
@@ -21,8 +23,16 @@ export interface GroundwireServer {
   /** Listens; answers the URL of the GraphQL endpoint. */
   start: () => Promise<string>;
   /** Refuses new requests, answers the accepted ones, ends the workers. */
-  stop: () => Promise<void>;
+  stop: (options?: StopOptions) => Promise<void>;
 }
+
+export interface StopOptions {
+  /** Milliseconds after which accepted requests are answered with OVERLOADED instead. @default 8000 */
+  graceMs?: number;
+}
+
+/** The hint to callers of a server that stops: another may be up by then. */
+const RETRY_AFTER_MS = 1_000;
 
 /** Never in a log, wherever a request or its headers are logged. */
 const SECRETS = [
@@ -57,6 +67,12 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
   });
   const limiter = createRateLimiter({ unitsPerSecond: config.rateLimit });
   registerRequestHooks(app, metrics);
+  const deadlines = registerDeadlines(app, config.requestTimeoutMs);
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    // A kept-alive connection would hold the drain up.
+    if (!ready) reply.header("connection", "close");
+    done(null, payload);
+  });
   await registerTracing(app, config.otlpEndpoint);
   app.setErrorHandler(answerHttpError);
   // Before the keys are asked for: a browser's preflight carries none.
@@ -67,9 +83,14 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
   registerOpenai(app, services, limiter, config);
   await registerGraphql(app, services, limiter, config);
 
-  async function stop(): Promise<void> {
+  async function stop({ graceMs = 8_000 }: StopOptions = {}): Promise<void> {
     ready = false;
+    const late = new GroundwireError("OVERLOADED", "the server is stopping", {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+    const timer = setTimeout(() => deadlines.abortAll(late), graceMs);
     await app.close();
+    clearTimeout(timer);
     await services.close();
   }
 

@@ -53,8 +53,8 @@ export async function startServices(directory: string, options: ServiceOptions):
   try {
     const encoder = await start(createEncoder(bundle, shared));
     await selfTest(encoder, bundle);
-    const { threadsPerWorker: threads, observe } = options;
-    const lexicon = await start(createLexiconSearch(bundle, { threads, observe }));
+    const { threadsPerWorker: threads } = options;
+    const lexicon = await start(createLexiconSearch(bundle, { ...shared, threads }));
     const visual = await start(createVisualEncoder(bundle, shared));
     const relations = await createRelations(bundle, { threads });
     if (relations) started.push(relations);

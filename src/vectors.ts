@@ -1,8 +1,13 @@
 /** Euclidean length. */
 export function euclideanNorm(vector: Float32Array): number {
-  let squares = 0;
-  for (const value of vector) squares += value * value;
-  return Math.sqrt(squares);
+  return Math.sqrt(dot(vector, vector));
+}
+
+/** In double precision. */
+export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  return sum;
 }
 
 /** The vector at length 1; a zero vector stays as it is. */
@@ -13,7 +18,5 @@ export function normalize(vector: Float32Array): Float32Array {
 
 /** Cosine of two vectors, -1 to 1. */
 export function cosine(a: Float32Array, b: Float32Array): number {
-  let dot = 0;
-  for (let i = 0; i < a.length; i++) dot += (a[i] as number) * (b[i] as number);
-  return Math.max(-1, Math.min(1, dot / (euclideanNorm(a) * euclideanNorm(b))));
+  return Math.max(-1, Math.min(1, dot(a, b) / (euclideanNorm(a) * euclideanNorm(b))));
 }

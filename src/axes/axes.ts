@@ -1,4 +1,5 @@
 import type { AxesFile } from "../bundle/axes-file.js";
+import { dot } from "../vectors.js";
 
 export interface AxisScore {
   index: number;
@@ -23,10 +24,4 @@ export function projectAxes(file: AxesFile, vector: Float32Array): AxisScore[] {
 export function readout(file: AxesFile, name: string, vector: Float32Array): number | undefined {
   const found = file.readouts.find((candidate) => candidate.name === name);
   return found && dot(found.weights, vector) + found.bias;
-}
-
-function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
 }

@@ -4,8 +4,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { GroundwireError } from "../errors.js";
+import type { GraphFile } from "../inference/graph.js";
 import { parseAxes, type AxesFile } from "./axes-file.js";
-import { BundleError, parseManifest, type FileEntry, type Manifest } from "./manifest.js";
+import { BundleError, FORMAT_VERSION, parseManifest, type FileEntry, type Manifest } from "./manifest.js";
 import { parseRelations, type RelationsFile } from "./relations-file.js";
 
 export { BundleError, type Manifest } from "./manifest.js";
@@ -31,6 +32,8 @@ export interface Bundle {
   directory: string;
   manifest: Manifest;
   lexicon: LexiconFile;
+  /** [N, 2] row-major: where each lexicon entry lies on a flat map. */
+  map: Float32Array;
   axes: AxesFile;
   golden: { items: GoldenItem[] };
   /** tokenizer.json, parsed. */
@@ -53,7 +56,12 @@ export function resolveBundleDirectory(nameOrPath?: string): string {
 
 /** Whether the bundle's stage of training made this file. */
 export function hasFile({ manifest }: Bundle, file: string): boolean {
-  return file in manifest.files;
+  return Object.hasOwn(manifest.files, file);
+}
+
+/** A graph of the bundle with its hash, for the workers that run it. */
+export function graphFile({ directory, manifest }: Bundle, file: string): GraphFile {
+  return { path: join(directory, file), sha256: manifest.files[file]?.sha256 ?? "" };
 }
 
 /**
@@ -78,24 +86,35 @@ export async function loadBundle(directory: string): Promise<Bundle> {
   for (const [name, entry] of Object.entries(manifest.files)) {
     files.set(name, await readChecked(directory, name, entry));
   }
-  const content = (name: string): Buffer => files.get(name) as Buffer;
+  return { directory, manifest, ...parseFiles(files, manifest.dimension) };
+}
+
+type Files = ReadonlyMap<string, Buffer>;
+
+function parseFiles(files: Files, dimension: number): Omit<Bundle, "directory" | "manifest"> {
+  const lexicon = parseLexicon(contentOf(files, "lexicon.txt"), contentOf(files, "lexicon.vec"), dimension);
   return {
-    directory,
-    manifest,
-    lexicon: parseLexicon(content("lexicon.txt"), content("lexicon.vec"), manifest.dimension),
-    axes: parseAxes(parseJson("axes.json", content("axes.json")), manifest.dimension),
-    golden: parseGolden(parseJson("golden.json", content("golden.json")), manifest.dimension),
-    tokenizer: parseJson("tokenizer.json", content("tokenizer.json")) as object,
-    relations: files.has("relations.bin") ? readRelations(content) : undefined,
+    lexicon,
+    map: parseMap(contentOf(files, "map.bin"), lexicon.entries.length),
+    axes: parseJson("axes.json", files, (value) => parseAxes(value, dimension)),
+    golden: parseJson("golden.json", files, (value) => parseGolden(value, dimension)),
+    tokenizer: parseJson("tokenizer.json", files, (value) => value as object),
+    relations: files.has("relations.bin") ? readRelations(files) : undefined,
   };
 }
 
-function readRelations(content: (name: string) => Buffer): RelationsFile {
+function readRelations(files: Files): RelationsFile {
   return parseRelations({
-    predicates: parseJson("predicates.json", content("predicates.json")),
-    operators: content("relations.bin"),
-    triples: content("triples.tsv.gz"),
+    predicates: parseJson("predicates.json", files, (value) => value),
+    operators: contentOf(files, "relations.bin"),
+    triples: contentOf(files, "triples.tsv.gz"),
   });
+}
+
+function contentOf(files: Files, name: string): Buffer {
+  const content = files.get(name);
+  if (!content) throw new BundleError("manifest.json", `files must list ${name}`);
+  return content;
 }
 
 function readDefaultName(): string {
@@ -116,7 +135,7 @@ async function readBundleFile(directory: string, name: string): Promise<Buffer> 
 
 async function refuseForeignFiles(directory: string, manifest: Manifest): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (name !== "manifest.json" && !(name in manifest.files)) {
+    if (name !== "manifest.json" && !Object.hasOwn(manifest.files, name)) {
       throw new BundleError(name, "is not listed in manifest.json and does not belong to this bundle");
     }
   }
@@ -133,11 +152,15 @@ async function readChecked(directory: string, name: string, entry: FileEntry): P
   return content;
 }
 
-function parseJson(name: string, content: Buffer): unknown {
+function parseJson<T>(name: string, files: Files, parse: (value: unknown) => T): T {
   try {
-    return JSON.parse(content.toString("utf8"));
+    return parse(JSON.parse(contentOf(files, name).toString("utf8")));
   } catch (cause) {
-    throw new BundleError(name, "must be JSON", { cause });
+    if (cause instanceof BundleError) throw cause;
+    // A level of the file's structure that is missing ends here as a TypeError.
+    throw new BundleError(name, `must have the layout of format ${FORMAT_VERSION}: ${String(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -152,6 +175,14 @@ function parseLexicon(text: Buffer, vectors: Buffer, dimension: number): Lexicon
   const bytes = new Uint8Array(vectors).buffer;
   const cells = entries.length * dimension;
   return { entries, rows: new Int8Array(bytes, 0, cells), scales: new Float32Array(bytes.slice(cells)) };
+}
+
+function parseMap(content: Buffer, count: number): Float32Array {
+  if (content.length !== count * 8) {
+    const rule = `must hold 2 float32 for each of ${count} lexicon entries (${count * 8} bytes), has ${content.length}`;
+    throw new BundleError("map.bin", rule);
+  }
+  return new Float32Array(new Uint8Array(content).buffer);
 }
 
 function parseGolden(value: unknown, dimension: number): { items: GoldenItem[] } {

@@ -18,11 +18,13 @@ export interface Manifest {
   maxTokens: number;
   pooling: string;
   tokenTypeId: number;
+  /** Every file of the bundle but the manifest itself. */
   files: Record<string, FileEntry>;
   training: Record<string, unknown>;
   metrics: Record<string, unknown>;
   /** Hash over all weights: vectors of different fingerprints never mix. */
   fingerprint: string;
+  /** Settings that onnxruntime needs for the graphs. */
   session?: { configEntries?: Record<string, string> };
   checksum: string;
 }
@@ -87,9 +89,12 @@ export function parseManifest(text: string): Manifest {
   check(isStage(stage), `stage must be base, grounded or relational, is ${show(stage)}`);
   checkInteger("dimension", manifest.dimension, 1);
   checkInteger("maxTokens", manifest.maxTokens, 3);
+  checkInteger("tokenTypeId", manifest.tokenTypeId, 0);
+  check(typeof manifest.pooling === "string", `pooling must be a string, is ${show(manifest.pooling)}`);
   check(isSha256(manifest.fingerprint), "fingerprint must be 64 hexadecimal digits");
   checkFiles(manifest.files);
   checkStageFiles(manifest.files, stage);
+  checkSession(manifest.session);
   return manifest as Manifest;
 }
 
@@ -115,12 +120,19 @@ function checkStageFiles(files: Record<string, FileEntry>, stage: Manifest["stag
 
 function checkFiles(files: unknown): asserts files is Record<string, FileEntry> {
   check(typeof files === "object" && files !== null, "files must map names to bytes and sha256");
-  for (const [name, entry] of Object.entries(files as Record<string, Partial<FileEntry>>)) {
-    check(/^[\w.-]+$/.test(name), `files: ${show(name)} must be a plain file name`);
-    check(isSha256(entry.sha256), `files: ${name}.sha256 must be 64 hexadecimal digits`);
-    checkInteger(`files: ${name}.bytes`, entry.bytes, 0);
+  for (const [name, entry] of Object.entries(files as Record<string, Partial<FileEntry> | null>)) {
+    check(/^\w[\w.-]*$/.test(name), `files: ${show(name)} must be a plain file name`);
+    check(isSha256(entry?.sha256), `files: ${name}.sha256 must be 64 hexadecimal digits`);
+    checkInteger(`files: ${name}.bytes`, entry?.bytes, 0);
   }
-  for (const name of REQUIRED_FILES) check(name in files, `files must list ${name}`);
+  for (const name of REQUIRED_FILES) check(Object.hasOwn(files, name), `files must list ${name}`);
+}
+
+function checkSession(session: Manifest["session"]): void {
+  for (const [key, value] of Object.entries(session?.configEntries ?? {})) {
+    const isEntry = /^[^.]+\.[^.]+$/.test(key) && typeof value === "string";
+    check(isEntry, `session.configEntries: ${show(key)} must be a key with one dot, and its value a string`);
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,5 @@
 import { GroundwireError } from "../errors.js";
-import { cosine, euclideanNorm } from "../vectors.js";
+import { dot, euclideanNorm, normalize } from "../vectors.js";
 
 /** A text with its weight in a sum. */
 export interface WeightedVector {
@@ -10,28 +10,30 @@ export interface WeightedVector {
 
 /**
  * `sum of weight x unit vector`, so that every term counts by its weight and not by its length.
+ * @param field name of the terms in the error's message
  * @throws GroundwireError BAD_USER_INPUT where the terms cancel out.
  */
-export function weightedSum(terms: readonly WeightedVector[]): Float32Array {
+export function weightedSum(terms: readonly WeightedVector[], field: string): Float32Array {
   const sum = new Float32Array(terms[0]?.vector.length ?? 0);
   for (const { vector, weight } of terms) {
     const factor = weight / euclideanNorm(vector);
     vector.forEach((value, i) => (sum[i] = (sum[i] as number) + factor * value));
   }
   if (euclideanNorm(sum) < 1e-6)
-    throw new GroundwireError("BAD_USER_INPUT", "terms must not cancel out: their sum is zero");
+    throw new GroundwireError("BAD_USER_INPUT", `${field} must not cancel out: the sum is zero`);
   return sum;
 }
 
 /**
  * For each vector the mean cosine to the others; the odd one has the lowest.
- * @param vectors at least three
+ * @param vectors at least two
  */
 export function meanSimilarities(vectors: readonly Float32Array[]): number[] {
-  return vectors.map((vector, i) => {
-    const others = vectors.filter((_, j) => j !== i);
-    return others.reduce((sum, other) => sum + cosine(vector, other), 0) / others.length;
-  });
+  const units = vectors.map(normalize);
+  const sum = new Float64Array(units[0]?.length ?? 0);
+  for (const unit of units) unit.forEach((value, d) => (sum[d] = (sum[d] as number) + value));
+  // One product with the sum holds the cosines to all, its own among them.
+  return units.map((unit) => (dot(unit, sum) - dot(unit, unit)) / (units.length - 1));
 }
 
 /** What a query's own neighbors would only repeat: its texts, and each of their words. */

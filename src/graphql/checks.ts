@@ -21,8 +21,23 @@ export function checkFirst(first: number, { limits }: Context): void {
 export function checkDimension(vector: Float32Array, field: string, { services }: Context): void {
   const { dimension } = services.encoder;
   if (vector.length === dimension) return;
-  throw new GroundwireError(
-    "DIMENSION_MISMATCH",
-    `${field} must have ${dimension} values, has ${vector.length}`,
-  );
+  const message = `${field} must have ${dimension} values, has ${vector.length}`;
+  throw new GroundwireError("DIMENSION_MISMATCH", message);
+}
+
+/** @throws GroundwireError DIMENSION_MISMATCH, or BAD_USER_INPUT for a vector of zeros. */
+export function checkVector(vector: Float32Array, field: string, context: Context): void {
+  checkDimension(vector, field, context);
+  if (vector.every((value) => value === 0))
+    throw new GroundwireError("BAD_USER_INPUT", `${field} must not be zero: it points nowhere`);
+}
+
+/** Largest weight of a term, either sign: sums stay far from the ends of float32. */
+export const MAX_WEIGHT = 1000;
+
+/** @throws GroundwireError BAD_USER_INPUT for a weight out of range. */
+export function checkWeight(weight: number, field: string): void {
+  if (Math.abs(weight) <= MAX_WEIGHT) return;
+  const message = `${field} must be -${MAX_WEIGHT} to ${MAX_WEIGHT}, is ${weight}`;
+  throw new GroundwireError("BAD_USER_INPUT", message);
 }

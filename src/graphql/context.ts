@@ -22,7 +22,7 @@ export interface Context {
   /** Cost units of the operations so far; one object for all operations of an HTTP request. */
   budget: { spent: number };
   timings: Timings;
-  /** Aborts when the client has gone. */
+  /** Aborts, with the error to answer, when the request's time is over or its client has gone. */
   signal: AbortSignal;
   /** All texts that a request asks for at one level become one encoder call. */
   vectors: DataLoader<NamedText, Encoded, string>;
@@ -46,7 +46,6 @@ export interface ContextOptions {
   services: Services;
   limits: RequestLimits;
   caller: Caller;
-  /** Aborts when the client has gone. */
   signal: AbortSignal;
 }
 
@@ -67,9 +66,12 @@ export function createContext({ requestId, services, limits, caller, signal }: C
         const texts = keys.map(({ text }) => text);
         return encoder.encode(texts, { fields, signal, timings });
       },
-      { cacheKeyFn: ({ text }) => text },
+      // With the field, because a bad text's error names it; the encoder computes equal texts once.
+      { cacheKeyFn: ({ text, field }) => `${field}\n${text}` },
     ),
-    neighbors: new DataLoader((queries) => lexicon.search(queries), { cache: false }),
+    neighbors: new DataLoader<SearchQuery, SearchResult>((queries) => lexicon.search(queries, { signal }), {
+      cache: false,
+    }),
     ...createGroundingLoaders(services, signal),
     relations: services.relations && createRelationLoaders(services.relations),
   };

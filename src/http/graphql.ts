@@ -14,7 +14,6 @@ import { loadTrustedDocuments } from "../graphql/trusted.js";
 import type { Services } from "../services.js";
 import { registerBatchCap } from "./batch.js";
 import type { RateLimiter } from "./rate-limit.js";
-import { clientSignal } from "./requests.js";
 import { registerSafeGet } from "./safe-get.js";
 
 /** GraphQL over HTTP at /graphql, within the limits of the configuration. */
@@ -36,7 +35,7 @@ export async function registerGraphql(
         services,
         limits,
         caller: request.caller,
-        signal: clientSignal(request),
+        signal: request.deadline,
       });
       request.timings = context.timings;
       return Promise.resolve(context);

@@ -53,6 +53,12 @@ export function createMetrics(): Metrics {
       },
     });
     new Counter({
+      name: "groundwire_lexicon_batches_total",
+      help: "Matrix products of the lexicon's search",
+      registers: [registry],
+      collect: followCount(() => lexicon.stats().batches),
+    });
+    new Counter({
       name: "groundwire_lexicon_queries_total",
       help: "Queries searched in the lexicon",
       registers: [registry],

@@ -8,7 +8,6 @@ import type { Services } from "../services.js";
 import { normalize } from "../vectors.js";
 import { addRetryHeaders, toRefusal } from "./errors.js";
 import type { RateLimiter } from "./rate-limit.js";
-import { clientSignal } from "./requests.js";
 
 interface EmbeddingsRequest {
   model: string;
@@ -48,7 +47,7 @@ export function registerOpenai(
       const wanted = parseRequest(request.body, services, config);
       const cost = wanted.input.reduce((sum, text) => sum + textCost(text), 0);
       limiter.spend(request.caller.id, cost);
-      const encoded = await encode(wanted.input, request, services, config);
+      const encoded = await encode(wanted.input, request, services);
       return toAnswer(encoded, wanted);
     });
     done();
@@ -85,14 +84,12 @@ async function encode(
   texts: string[],
   request: FastifyRequest,
   { encoder, bundle }: Services,
-  { requestTimeoutMs }: Config,
 ): Promise<Encoded[]> {
   const timings: Timings = { tokenizeMs: 0, queueMs: 0, inferMs: 0 };
   request.timings = timings;
   const results = await encoder.encode(texts, {
     fields: texts.map((_, i) => `input[${i}]`),
-    signal: clientSignal(request),
-    timeoutMs: requestTimeoutMs,
+    signal: request.deadline,
     timings,
   });
   const { maxTokens } = bundle.manifest;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Timings } from "../inference/encoder.js";
 import type { Metrics } from "./metrics.js";
 
@@ -46,17 +46,6 @@ export function registerRequestHooks(app: FastifyInstance, metrics: Metrics): vo
     metrics.countRequest(request.routeOptions.url ?? "unknown", reply.statusCode, reply.elapsedTime);
     done();
   });
-}
-
-/** Aborts once the client has gone before its answer was sent. */
-export function clientSignal(request: FastifyRequest): AbortSignal {
-  const controller = new AbortController();
-  const { socket } = request.raw;
-  const abort = (): void => controller.abort();
-  socket.once("close", abort);
-  // A kept-alive socket serves many requests and must not gather their listeners.
-  request.raw.once("close", () => socket.removeListener("close", abort));
-  return controller.signal;
 }
 
 function serverTiming({ queueMs, tokenizeMs, inferMs }: Timings): string {

@@ -1,15 +1,24 @@
 import { GroundwireError } from "../errors.js";
-import type { EncodeRequest, TextOutput } from "./protocol.js";
+import type { EncodeReply, EncodeRequest, TextOutput } from "./protocol.js";
 
 /** One distinct text that waits for the model; several callers may wait for it. */
 export interface Entry {
   ids: number[];
   output: TextOutput;
-  /** False once every caller has gone: the entry is then skipped. */
+  /** False once every caller has gone: the entry is then dropped unanswered. */
   wanted: () => boolean;
   enqueuedAt: number;
-  resolve: (vector: Float32Array) => void;
+  resolve: (answer: Answer) => void;
   reject: (error: Error) => void;
+}
+
+export interface Answer {
+  /** [D], or [T, D] for tokens */
+  vector: Float32Array;
+  /** Milliseconds that the text waited for its batch. */
+  queueMs: number;
+  /** Milliseconds that its batch took. */
+  inferMs: number;
 }
 
 export interface BatcherOptions {
@@ -20,7 +29,7 @@ export interface BatcherOptions {
   /** How many batches may start now. */
   capacity: () => number;
   /** Runs [rows, length] padded ids (-1 is padding); answers [rows, D], or [rows, length, D] for tokens. */
-  run: (batch: EncodeRequest) => Promise<Float32Array>;
+  run: (batch: EncodeRequest) => Promise<EncodeReply>;
   observe: (event: BatchEvent) => void;
 }
 
@@ -32,63 +41,82 @@ export interface BatchEvent {
 }
 
 export interface Batcher {
+  /** Texts that wait. */
   readonly queued: number;
-  readonly running: number;
+  /** Whether what waits would fill a batch. */
+  readonly full: boolean;
   /** @throws GroundwireError OVERLOADED where the queue is full. */
   add: (entry: Entry) => void;
   /** Starts as many batches as there is capacity for; nothing waits while a worker is idle. */
   pump: () => void;
+  /** Refuses what waits and all that would be added. */
+  close: (reason: Error) => void;
 }
 
 /** Entries compared for similar lengths when a batch is formed. */
 const WINDOW = 1024;
+/** Tokens up to which padding costs less than one more batch. */
+const ALWAYS_ALIKE = 16;
 /** Rough time in which a full queue moves on; the hint given to refused callers. */
 const RETRY_AFTER_MS = 250;
 
 /** The process-wide queue in front of the model: bounded, and cut into batches of texts of similar length. */
 export function createBatcher(options: BatcherOptions): Batcher {
   let queue: Entry[] = [];
-  let running = 0;
+  let queuedTokens = 0;
+  let closed: Error | undefined;
 
   function add(entry: Entry): void {
+    if (closed) throw closed;
+    if (queue.length >= options.maxQueue) keep((waiting) => waiting.wanted());
     if (queue.length >= options.maxQueue) {
       const message = `the queue holds its limit of ${options.maxQueue} texts; try again later`;
       throw new GroundwireError("OVERLOADED", message, { retryAfterMs: RETRY_AFTER_MS });
     }
     queue.push(entry);
+    queuedTokens += entry.ids.length;
   }
 
   function pump(): void {
-    while (queue.length > 0 && running < MAX_RUNNING && options.capacity() > 0) {
-      queue = queue.filter((entry) => entry.wanted());
+    while (queue.length > 0 && options.capacity() > 0) {
+      keep((entry) => entry.wanted());
       const batch = formBatch(queue.slice(0, WINDOW), options.maxBatchTokens);
       if (batch.length === 0) return;
       const taken = new Set(batch);
-      queue = queue.filter((entry) => !taken.has(entry));
+      keep((entry) => !taken.has(entry));
       void execute(batch);
     }
+  }
+
+  function keep(filter: (entry: Entry) => boolean): void {
+    queue = queue.filter(filter);
+    queuedTokens = queue.reduce((sum, { ids }) => sum + ids.length, 0);
+  }
+
+  function close(reason: Error): void {
+    closed = reason;
+    for (const entry of queue) entry.reject(reason);
+    keep(() => false);
   }
 
   async function execute(batch: Entry[]): Promise<void> {
     const length = Math.max(...batch.map((entry) => entry.ids.length));
     const now = performance.now();
-    options.observe({ rows: batch.length, length, queueMs: batch.map((entry) => now - entry.enqueuedAt) });
-    running += 1;
+    const queueMs = batch.map((entry) => now - entry.enqueuedAt);
+    options.observe({ rows: batch.length, length, queueMs });
     try {
       const rows = batch.length;
       const { output } = batch[0] as Entry;
-      const vectors = await options.run({ ids: pad(batch, length), rows, length, output });
+      const { vectors, inferMs } = await options.run({ ids: pad(batch, length), rows, length, output });
       const stride = vectors.length / rows;
       batch.forEach((entry, row) => {
         // The padding's own tokens are nobody's.
         const size = output === "tokens" ? (stride / length) * entry.ids.length : stride;
-        entry.resolve(vectors.slice(row * stride, row * stride + size));
+        const vector = vectors.slice(row * stride, row * stride + size);
+        entry.resolve({ vector, queueMs: queueMs[row] as number, inferMs });
       });
     } catch (error) {
       for (const entry of batch) entry.reject(error as Error);
-    } finally {
-      running -= 1;
-      pump();
     }
   }
 
@@ -96,22 +124,20 @@ export function createBatcher(options: BatcherOptions): Batcher {
     get queued() {
       return queue.length;
     },
-    get running() {
-      return running;
+    get full() {
+      return queuedTokens >= options.maxBatchTokens;
     },
     add,
     pump,
+    close,
   };
 }
 
-/** A bound against a pool that always claims capacity. */
-const MAX_RUNNING = 64;
-
 /**
- * The batch around the oldest entry, of those with the same output: first the next shorter ones, which cost no more
- * padding, then longer ones, as long as longest x rows fits the budget.
+ * The batch around the oldest entry, so that none waits for ever, of those with the same output: first shorter ones,
+ * then longer ones, as long as longest x rows fits the budget and no text is padded to more than twice its length.
  */
-export function formBatch(window: Entry[], maxBatchTokens: number): Entry[] {
+export function formBatch(window: readonly Entry[], maxBatchTokens: number): Entry[] {
   const oldest = window[0];
   if (!oldest) return [];
   const alike = window.filter(({ output }) => output === oldest.output);
@@ -119,15 +145,17 @@ export function formBatch(window: Entry[], maxBatchTokens: number): Entry[] {
   let first = sorted.indexOf(oldest);
   let last = first;
   const fits = (from: number, to: number): boolean => {
-    const longest = sorted[to];
-    return from >= 0 && longest !== undefined && (to - from + 1) * longest.ids.length <= maxBatchTokens;
+    const shortest = sorted[from]?.ids.length;
+    const longest = sorted[to]?.ids.length;
+    if (shortest === undefined || longest === undefined) return false;
+    return longest <= Math.max(ALWAYS_ALIKE, 2 * shortest) && (to - from + 1) * longest <= maxBatchTokens;
   };
   while (fits(first - 1, last)) first -= 1;
   while (fits(first, last + 1)) last += 1;
   return sorted.slice(first, last + 1);
 }
 
-function pad(batch: Entry[], length: number): Int32Array {
+function pad(batch: readonly Entry[], length: number): Int32Array {
   const ids = new Int32Array(batch.length * length).fill(-1);
   batch.forEach((entry, row) => ids.set(entry.ids, row * length));
   return ids;

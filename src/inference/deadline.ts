@@ -1,7 +1,7 @@
-import { GroundwireError } from "../errors.js";
+import { GroundwireError, isGroundwireError } from "../errors.js";
 
 export interface Deadline {
-  /** Rejects with TIMEOUT at the deadline, or when the caller has gone. */
+  /** Rejects with TIMEOUT at the deadline, or with the signal's reason. */
   expired: Promise<never>;
   clear: () => void;
 }
@@ -9,12 +9,9 @@ export interface Deadline {
 export function createDeadline(timeoutMs: number, signal?: AbortSignal): Deadline {
   let clear = (): void => undefined;
   const expired = new Promise<never>((_resolve, reject) => {
-    const fail = (message: string): void => reject(new GroundwireError("TIMEOUT", message));
-    const timer = setTimeout(
-      () => fail(`the request took longer than its limit of ${timeoutMs} ms`),
-      timeoutMs,
-    );
-    const abort = (): void => fail("the client has gone");
+    const late = `the request took longer than its limit of ${timeoutMs} ms`;
+    const timer = setTimeout(() => reject(new GroundwireError("TIMEOUT", late)), timeoutMs);
+    const abort = (): void => reject(abortError(signal?.reason));
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
     clear = () => {
@@ -24,4 +21,9 @@ export function createDeadline(timeoutMs: number, signal?: AbortSignal): Deadlin
   });
   expired.catch(() => undefined);
   return { expired, clear };
+}
+
+function abortError(reason: unknown): GroundwireError {
+  if (isGroundwireError(reason)) return reason;
+  return new GroundwireError("TIMEOUT", "the client has gone", { cause: reason });
 }

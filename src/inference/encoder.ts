@@ -1,14 +1,13 @@
-import { join } from "node:path";
 import { LRUCache } from "lru-cache";
-import { hasFile, requireFile, type Bundle } from "../bundle/bundle.js";
-import { GroundwireError, isGroundwireError } from "../errors.js";
+import { BundleError, graphFile, hasFile, requireFile, type Bundle } from "../bundle/bundle.js";
+import { GroundwireError, toGroundwireError } from "../errors.js";
 import { euclideanNorm } from "../vectors.js";
-import { createBatcher, type Entry } from "./batcher.js";
+import { createBatcher, type Answer } from "./batcher.js";
 import { createDeadline, type Deadline } from "./deadline.js";
 import { nestConfig } from "./graph.js";
-import { checkText, checkTokens, createTokenizer, type TokenizedText } from "./tokenizer.js";
+import { checkText, checkTokens, createKeys, createTokenizer, type TokenizedText } from "./tokenizer.js";
 import type { EncodeReply, EncodeRequest, TextOutput } from "./protocol.js";
-import { createWorkerPool } from "./worker-pool.js";
+import { createWorkerPool, type WorkerPool } from "./worker-pool.js";
 
 export interface Encoded {
   /** [D], pooled and not normalised; [T, D] for tokens. Shared between callers: do not change it. */
@@ -25,7 +24,7 @@ export interface EncodeOptions {
    * @default "embedding"
    */
   output?: TextOutput;
-  /** Abandons the texts: what has not reached the model never will. */
+  /** Ends the call, with the signal's reason for what is unanswered; what has not reached the model never will. */
   signal?: AbortSignal;
   /** Milliseconds until unanswered texts become TIMEOUT errors. @default the encoder's timeoutMs */
   timeoutMs?: number;
@@ -78,7 +77,7 @@ export interface Encoder {
   encode(texts: readonly string[], options?: EncodeOptions): Promise<(Encoded | GroundwireError)[]>;
   tokenize(text: string): TokenizedText;
   stats(): EncoderStats;
-  /** Kills one worker as a fault would. For tests of recovery. */
+  /** Makes one worker die as a fault would, after the batch that it is at. For tests of recovery. */
   killWorker(): Promise<void>;
   close(): Promise<void>;
 }
@@ -89,34 +88,27 @@ interface Lane {
   flights: Map<string, Flight>;
 }
 
-/** A text under way, with the number of callers that still wait. */
-interface Flight {
-  promise: Promise<Encoded>;
+/** Who waits for a text under way, and what the wait was for once it is over. */
+interface Waits {
   callers: number;
   queueMs: number;
   inferMs: number;
 }
+
+type Flight = Waits & { promise: Promise<Encoded> };
 
 /** Longest stretch of tokenizing before other work of the event loop gets its turn. */
 const SLICE_MS = 4;
 
 /**
  * The main path: texts -> vectors.
- * @throws Error when the model cannot be loaded.
+ * @throws BundleError when the model cannot be loaded.
  */
 export async function createEncoder(bundle: Bundle, options: EncoderOptions): Promise<Encoder> {
   const { manifest } = bundle;
   const tokenize = createTokenizer(bundle.tokenizer, manifest.maxTokens);
-  const pool = await createWorkerPool<EncodeRequest, EncodeReply>(
-    {
-      kind: "encode",
-      model: join(bundle.directory, "language.onnx"),
-      ...(hasFile(bundle, "retrieval.onnx") && { retrieval: join(bundle.directory, "retrieval.onnx") }),
-      threads: options.threadsPerWorker,
-      extra: nestConfig(manifest.session?.configEntries),
-    },
-    options.workers,
-  );
+  const keyOf = createKeys(bundle.tokenizer);
+  const pool = await startPool(bundle, options);
   const lanes: Record<TextOutput, Lane> = {
     embedding: createLane(options.cacheEntries),
     retrieval: createLane(options.cacheEntries),
@@ -132,7 +124,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     run: async (batch) => {
       const reply = await pool.run(batch);
       observe("infer", reply.inferMs);
-      return reply.vectors;
+      return reply;
     },
     observe: ({ rows, length, queueMs }) => {
       counts.batches += 1;
@@ -152,11 +144,11 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     const pending: Promise<Encoded | GroundwireError>[] = [];
     let sliceStarted = performance.now();
     for (const [i, text] of texts.entries()) {
-      const field = call.fields?.[i] ?? `texts[${i}]`;
-      pending.push(encodeOne({ text, field, output }, deadline, call.timings).catch(toGroundwireError));
+      const job = { text, field: call.fields?.[i] ?? `texts[${i}]`, output };
+      pending.push(encodeOne(job, deadline, call.timings).catch(toGroundwireError));
       if (performance.now() - sliceStarted < SLICE_MS) continue;
-      // What stands in the queue may start while the rest is tokenized.
-      batcher.pump();
+      // A batch's worth need not wait for the rest to be tokenized; less would only be cut into more batches.
+      if (batcher.full) batcher.pump();
       await new Promise(setImmediate);
       sliceStarted = performance.now();
     }
@@ -171,16 +163,20 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
   async function encodeOne(job: TextJob, deadline: Deadline, timings?: Timings): Promise<Encoded> {
     checkText(job.text, job.field);
     if (job.output === "retrieval") requireFile(bundle, "retrieval.onnx", "comparing texts with pictures");
-    const cached = lanes[job.output].cache?.get(job.text);
+    const { cache, flights } = lanes[job.output];
+    const key = keyOf(job.text);
+    const cached = cache?.get(key);
     if (cached) {
       counts.cacheHits += 1;
       return cached;
     }
-    const flight = joinFlight(job) ?? launch(job, timings);
+    const flight = joinFlight(flights.get(key)) ?? launch(key, job, timings);
     try {
       return await Promise.race([flight.promise, deadline.expired]);
     } finally {
       flight.callers -= 1;
+      // Once it is over, or when it may be dropped from the queue, nobody must join it.
+      if (flight.callers === 0 && flights.get(key) === flight) flights.delete(key);
       if (timings) {
         timings.queueMs = Math.max(timings.queueMs, flight.queueMs);
         timings.inferMs = Math.max(timings.inferMs, flight.inferMs);
@@ -188,16 +184,14 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     }
   }
 
-  function joinFlight({ text, output }: TextJob): Flight | undefined {
-    const flight = lanes[output].flights.get(text);
-    // Without callers it may already have been skipped.
-    if (!flight || flight.callers === 0) return undefined;
+  function joinFlight(flight: Flight | undefined): Flight | undefined {
+    if (!flight) return undefined;
     flight.callers += 1;
     counts.shared += 1;
     return flight;
   }
 
-  function launch({ text, field, output }: TextJob, timings?: Timings): Flight {
+  function launch(key: string, { text, field, output }: TextJob, timings?: Timings): Flight {
     const { cache, flights } = lanes[output];
     const started = performance.now();
     const tokens = tokenize(text);
@@ -206,33 +200,34 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     observe("tokenize", enqueuedAt - started);
     if (timings) timings.tokenizeMs += enqueuedAt - started;
     counts.cacheMisses += 1;
-    const flight: Flight = {
-      promise: Promise.resolve(undefined as never),
-      callers: 1,
-      queueMs: 0,
-      inferMs: 0,
-    };
-    flight.promise = new Promise<Float32Array>((resolve, reject) => {
-      const wanted = (): boolean => flight.callers > 0;
-      batcher.add({ ids: tokens.ids, output, wanted, enqueuedAt, resolve, reject } satisfies Entry);
-    })
-      .then((vector) => {
-        const encoded = {
-          vector,
-          norm: euclideanNorm(vector),
-          tokenCount: tokens.tokenCount,
-          truncated: tokens.truncated,
-        };
-        cache?.set(text, encoded);
-        return encoded;
-      })
-      .finally(() => {
-        if (flights.get(text) === flight) flights.delete(text);
-      });
-    // A flight that every caller has left may still fail.
-    flight.promise.catch(() => undefined);
-    flights.set(text, flight);
+    const waits: Waits = { callers: 1, queueMs: 0, inferMs: 0 };
+    const promise = enqueue(tokens.ids, output, enqueuedAt, waits).then((vector) => {
+      const { tokenCount, truncated } = tokens;
+      const encoded = { vector, norm: euclideanNorm(vector), tokenCount, truncated };
+      cache?.set(key, encoded);
+      return encoded;
+    });
+    // One that every caller has left may still fail.
+    promise.catch(() => undefined);
+    const flight = Object.assign(waits, { promise });
+    flights.set(key, flight);
     return flight;
+  }
+
+  function enqueue(
+    ids: number[],
+    output: TextOutput,
+    enqueuedAt: number,
+    waits: Waits,
+  ): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      const wanted = (): boolean => waits.callers > 0;
+      const answer = ({ vector, queueMs, inferMs }: Answer): void => {
+        Object.assign(waits, { queueMs, inferMs });
+        resolve(vector);
+      };
+      batcher.add({ ids, output, wanted, enqueuedAt, resolve: answer, reject });
+    });
   }
 
   return {
@@ -242,7 +237,10 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     tokenize,
     stats: () => ({ ...counts, queued: batcher.queued, restarts: pool.restarts }),
     killWorker: pool.killOne,
-    close: pool.close,
+    close: () => {
+      batcher.close(new GroundwireError("OVERLOADED", "the encoder is closed"));
+      return pool.close();
+    },
   };
 }
 
@@ -257,7 +255,23 @@ function createLane(cacheEntries: number): Lane {
   return { cache, flights: new Map() };
 }
 
-function toGroundwireError(error: unknown): GroundwireError {
-  if (isGroundwireError(error)) return error;
-  return new GroundwireError("INTERNAL", "the text could not be encoded", { cause: error });
+async function startPool(
+  bundle: Bundle,
+  { workers, threadsPerWorker }: EncoderOptions,
+): Promise<WorkerPool<EncodeRequest, EncodeReply>> {
+  const model = "language.onnx";
+  const retrieval = "retrieval.onnx";
+  const settings = {
+    kind: "encode",
+    model: graphFile(bundle, model),
+    ...(hasFile(bundle, retrieval) && { retrieval: graphFile(bundle, retrieval) }),
+    threads: threadsPerWorker,
+    extra: nestConfig(bundle.manifest.session?.configEntries),
+  } as const;
+  try {
+    return await createWorkerPool(settings, workers);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BundleError(model, `must be a graph that onnxruntime can run: ${reason}`, { cause });
+  }
 }

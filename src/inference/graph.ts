@@ -17,8 +17,14 @@ export interface Graph {
   run: (feeds: Record<string, Feed>, outputs: readonly string[]) => Promise<Record<string, Float32Array>>;
 }
 
-/** @param model path of an .onnx file, or its content. */
-export type OpenGraph = (model: string | Uint8Array, options: GraphOptions) => Promise<Graph>;
+/** An .onnx file of a bundle, with the hash that its manifest gives. */
+export interface GraphFile {
+  path: string;
+  sha256: string;
+}
+
+/** @param model a file, or the content of one. */
+export type OpenGraph = (model: GraphFile | Uint8Array, options: GraphOptions) => Promise<Graph>;
 
 /** {"session.a": "1"} becomes {session: {a: "1"}}, the shape that onnxruntime-node reads. */
 export function nestConfig(entries: Record<string, string> = {}): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import type { RankedQuery } from "../lexicon/rank.js";
+import type { GraphFile } from "./graph.js";
 
 /** What a worker is started with. */
 export type WorkerSettings = EncodeSettings | SearchSettings | VisualSettings | RelateSettings;
@@ -11,10 +12,10 @@ export type TextOutput = "embedding" | "tokens" | "retrieval";
 
 export interface EncodeSettings {
   kind: "encode";
-  /** Path of language.onnx. */
-  model: string;
-  /** Path of retrieval.onnx, where the bundle has it. */
-  retrieval?: string;
+  /** language.onnx */
+  model: GraphFile;
+  /** retrieval.onnx, where the bundle has it. */
+  retrieval?: GraphFile;
   /** onnxruntime intra-op threads. */
   threads: number;
   /** onnxruntime session configuration, nested by the dots of its keys. */
@@ -35,9 +36,9 @@ export interface RelateSettings {
   kind: "relate";
   threads: number;
   extra: Record<string, unknown>;
-  /** Paths of relations.onnx and grounding.onnx. */
-  relations: string;
-  grounding: string;
+  /** relations.onnx and grounding.onnx */
+  relations: GraphFile;
+  grounding: GraphFile;
   /** [P, R, R] row-major, and [P]: a score is `r_s R_p r_o + b_p`. */
   operators: Float32Array;
   bias: Float32Array;
@@ -77,8 +78,8 @@ export interface SearchReply {
 
 export interface VisualSettings {
   kind: "visual";
-  /** Path of visual.onnx. */
-  model: string;
+  /** visual.onnx */
+  model: GraphFile;
   threads: number;
   /** onnxruntime session configuration, nested by the dots of its keys. */
   extra: Record<string, unknown>;
@@ -153,6 +154,11 @@ export interface GroundReply {
   similarity: Float32Array;
   /** [N, R] the words' objects in this photo. */
   grounded: Float32Array;
+}
+
+/** Ends the thread with this code, after what it is at. */
+export interface ExitRequest {
+  exit: number;
 }
 
 export type WorkerReply<R> = { ready: true } | { reply: R } | { error: string };

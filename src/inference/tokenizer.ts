@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { Tokenizer as Untyped } from "@huggingface/tokenizers";
 import { GroundwireError } from "../errors.js";
+import { alignWithRust } from "./unicode.js";
 
 // The package's declarations import without extensions, which NodeNext does not resolve.
 const Tokenizer = Untyped as unknown as new (
@@ -11,6 +13,15 @@ const Tokenizer = Untyped as unknown as new (
 
 /** Longest text in UTF-16 code units; longer ones are refused, never cut. */
 export const MAX_TEXT_LENGTH = 16_384;
+
+/** Printable ASCII without the brackets of special tokens: there BERT ignores case and the number of spaces. */
+const PLAIN = /^[ -Z\\^-~]*$/;
+/** Longer keys become a hash, so that what is kept for a text does not grow with it. */
+const MAX_KEY_LENGTH = 256;
+
+interface TokenizerDefinition {
+  normalizer?: { type?: string; lowercase?: boolean } | null;
+}
 
 export interface TokenizedText {
   /** [CLS] ... [SEP], at most maxTokens of them. */
@@ -29,11 +40,30 @@ export type TextTokenizer = (text: string) => TokenizedText;
  */
 export function createTokenizer(definition: object, maxTokens: number): TextTokenizer {
   const tokenizer = new Tokenizer(definition, {});
+  const { lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
   return (text) => {
-    const ids = tokenizer.encode(alignWithRust(text)).ids;
+    const aligned = alignWithRust(text);
+    // JavaScript lowercases a word's last sigma to another letter than the others; Rust, letter by letter, does not.
+    const { ids } = tokenizer.encode(lowercase ? aligned.replaceAll("Σ", "σ") : aligned);
     if (ids.length <= maxTokens) return { ids, tokenCount: ids.length, truncated: false };
     const kept = [...ids.slice(0, maxTokens - 1), ids[ids.length - 1] as number];
     return { ids: kept, tokenCount: ids.length, truncated: true };
+  };
+}
+
+/**
+ * Short names of texts: texts of equal keys have equal ids, so that they can share a computation.
+ * @param definition parsed tokenizer.json
+ */
+export function createKeys(definition: object): (text: string) => string {
+  const { type, lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
+  const isBert = type === "BertNormalizer";
+  return (text) => {
+    const plain = isBert && PLAIN.test(text) ? text.trim().replace(/ +/g, " ") : undefined;
+    const key = plain === undefined ? text : lowercase ? plain.toLowerCase() : plain;
+    if (key.length <= MAX_KEY_LENGTH) return key;
+    // A lone surrogate in front, because no text that is served has one.
+    return `\uD800${createHash("sha256").update(key).digest("base64")}`;
   };
 }
 
@@ -66,20 +96,4 @@ function bad(message: string): GroundwireError {
 
 function loneSurrogate(text: string): number {
   return text.search(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/);
-}
-
-/** A letter that no vocabulary of ours holds: a word with it is unknown as a whole. */
-const UNKNOWN_LETTER = "\uA66E";
-
-/**
- * The JavaScript library walks UTF-16 units, so it never sees ideographs beyond U+FFFF, which the Rust one sets apart
- * with spaces; and it splits at U+061D, which the Rust one's older Unicode tables do not know as punctuation.
- */
-function alignWithRust(text: string): string {
-  return text
-    .replace(
-      /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu,
-      " $& ",
-    )
-    .replaceAll("\u061D", UNKNOWN_LETTER);
 }

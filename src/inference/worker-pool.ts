@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { WorkerReply, WorkerSettings } from "./protocol.js";
+import type { ExitRequest, WorkerReply, WorkerSettings } from "./protocol.js";
 
 export interface WorkerPool<Request, Reply> {
   /** Workers that could take a request now. */
@@ -15,8 +15,9 @@ export interface WorkerPool<Request, Reply> {
   run: (request: Request) => Promise<Reply>;
   /** Called each time a worker becomes idle. */
   onIdle: () => void;
-  /** Kills one worker as a fault would. For tests of recovery. */
+  /** Makes one worker die as a fault would. For tests of recovery. */
   killOne: () => Promise<void>;
+  /** Ends the workers once they have answered what they are at; what still waits is refused. */
   close: () => Promise<void>;
 }
 
@@ -29,6 +30,7 @@ interface Task<Request, Reply> {
 
 interface Member<Request, Reply> {
   worker: Worker;
+  exited: Promise<void>;
   ready: boolean;
   task: Task<Request, Reply> | undefined;
 }
@@ -38,11 +40,13 @@ const RESTART_DELAY_MS = 200;
 
 /**
  * Starts workers and keeps their number.
+ * @param script what the workers run
  * @throws Error when a worker cannot load its model at the start.
  */
 export async function createWorkerPool<Request, Reply>(
   settings: WorkerSettings,
   size: number,
+  script = workerUrl(),
 ): Promise<WorkerPool<Request, Reply>> {
   const members = new Set<Member<Request, Reply>>();
   const waiting: Task<Request, Reply>[] = [];
@@ -50,8 +54,9 @@ export async function createWorkerPool<Request, Reply>(
   let restarts = 0;
 
   function start(): Promise<void> {
-    const worker = new Worker(workerUrl(), { workerData: settings });
-    const member: Member<Request, Reply> = { worker, ready: false, task: undefined };
+    const worker = new Worker(script, { workerData: settings });
+    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    const member: Member<Request, Reply> = { worker, exited, ready: false, task: undefined };
     members.add(member);
     return new Promise((resolve, reject) => {
       worker.on("message", (message: WorkerReply<Reply>) => {
@@ -84,6 +89,7 @@ export async function createWorkerPool<Request, Reply>(
     members.delete(member);
     if (member.task) retry(member.task);
     if (closing) return;
+    assign();
     restarts += 1;
     // One that died before it was ready may do so again: not in a tight loop.
     setTimeout(restart, member.ready ? 0 : RESTART_DELAY_MS);
@@ -100,7 +106,14 @@ export async function createWorkerPool<Request, Reply>(
     else waiting.unshift(task);
   }
 
+  /** By itself, because a terminate() while onnxruntime runs would abort the whole process. */
+  async function end({ worker, exited }: Member<Request, Reply>, exit: number): Promise<void> {
+    worker.postMessage({ exit } satisfies ExitRequest);
+    await exited;
+  }
+
   function idleMembers(): Member<Request, Reply>[] {
+    if (closing) return [];
     return [...members].filter((member) => member.ready && !member.task);
   }
 
@@ -124,18 +137,19 @@ export async function createWorkerPool<Request, Reply>(
     onIdle: () => undefined,
     run(request) {
       return new Promise((resolve, reject) => {
+        if (closing) return reject(new Error("the workers are closed"));
         waiting.push({ request, attempts: 0, resolve, reject });
         assign();
       });
     },
     async killOne() {
       const [member] = members;
-      await member?.worker.terminate();
+      if (member) await end(member, 1);
     },
     async close() {
       closing = true;
-      await Promise.all([...members].map(({ worker }) => worker.terminate()));
       for (const task of waiting.splice(0)) task.reject(new Error("the workers are closed"));
+      await Promise.all([...members].map((member) => end(member, 0)));
     },
   };
 

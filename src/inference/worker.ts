@@ -1,11 +1,13 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import type { Feed, Graph, GraphOptions } from "./graph.js";
+import type { Feed, Graph, GraphFile, GraphOptions } from "./graph.js";
 import { createEncodeHandler } from "./handlers/encode.js";
 import { createRelateHandler } from "./handlers/relate.js";
 import { createSearchHandler } from "./handlers/search.js";
 import { createVisualHandler } from "./handlers/visual.js";
-import type { WorkerSettings } from "./protocol.js";
+import type { ExitRequest, WorkerSettings } from "./protocol.js";
 
 // The only importer of onnxruntime. Its calls are synchronous and native, so they live off the main thread.
 
@@ -15,13 +17,21 @@ if (!port) throw new Error("src/inference/worker.ts runs in a worker thread");
 // The pool of a kind sends that kind's requests only.
 const handle = (await createHandler(workerData as WorkerSettings)) as (request: unknown) => Promise<object>;
 
-port.on("message", (request) => {
-  handle(request).then(
-    (reply) => port.postMessage({ reply }, transferables(reply)),
-    (error: unknown) => port.postMessage({ error: String(error) }),
-  );
+let current = Promise.resolve();
+port.on("message", (request: object) => {
+  if ("exit" in request) void current.then(() => process.exit((request as ExitRequest).exit));
+  else current = answer(request);
 });
 port.postMessage({ ready: true });
+
+async function answer(request: object): Promise<void> {
+  try {
+    const reply = await handle(request);
+    port?.postMessage({ reply }, transferables(reply));
+  } catch (error) {
+    port?.postMessage({ error: String(error) });
+  }
+}
 
 function createHandler(settings: WorkerSettings) {
   switch (settings.kind) {
@@ -38,7 +48,10 @@ function createHandler(settings: WorkerSettings) {
   }
 }
 
-async function openGraph(model: string | Uint8Array, { threads, extra = {} }: GraphOptions): Promise<Graph> {
+async function openGraph(
+  model: GraphFile | Uint8Array,
+  { threads, extra = {} }: GraphOptions,
+): Promise<Graph> {
   const options: InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     intraOpNumThreads: threads,
@@ -46,10 +59,8 @@ async function openGraph(model: string | Uint8Array, { threads, extra = {} }: Gr
     graphOptimizationLevel: "all",
     extra,
   };
-  const session =
-    typeof model === "string"
-      ? await InferenceSession.create(model, options)
-      : await InferenceSession.create(model, options);
+  const content = model instanceof Uint8Array ? model : await readUnaltered(model);
+  const session = await InferenceSession.create(content, options);
   return {
     run: async (feeds, outputs) => {
       const tensors = Object.entries(feeds).map(([name, feed]) => [name, toTensor(feed)] as const);
@@ -57,6 +68,13 @@ async function openGraph(model: string | Uint8Array, { threads, extra = {} }: Gr
       return Object.fromEntries(outputs.map((name) => [name, results[name]?.data as Float32Array]));
     },
   };
+}
+
+/** A worker may start long after its bundle was loaded, and vectors of different weights must never mix. */
+async function readUnaltered({ path, sha256 }: GraphFile): Promise<Buffer> {
+  const content = await readFile(path);
+  if (createHash("sha256").update(content).digest("hex") === sha256) return content;
+  throw new Error(`${path} was altered after its bundle had been loaded`);
 }
 
 function toTensor({ data, shape }: Feed): Tensor {

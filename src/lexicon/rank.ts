@@ -18,20 +18,36 @@ export interface RankedQuery {
   filter: NeighborFilter;
 }
 
+/** More than any error of a float32 product of unit vectors. */
+const SCORE_ERROR = 1e-5;
+/** Candidates beyond the wanted ones: as many near-ties may be out of order in float32. */
+const MARGIN = 32;
+
 /**
- * The best entries of one row of cosines, exact. Equal cosines stand in the lexicon's order.
- * @param scores [N] cosines
+ * The best entries for one query. Equal scores stand in the lexicon's order.
+ *
+ * The last bits of a float32 product depend on the batch that it was computed in. With `exact` the candidates are
+ * scored again, so that two pages of one query can neither repeat nor lose an entry.
+ * @param scores [N] in float32
+ * @param exact score of an entry in double precision
  * @returns up to `offset + k + 1` entries less the first `offset`: the one beyond k tells that there are more.
  */
 export function rank(
   scores: Float32Array,
   { k, offset, filter }: Omit<RankedQuery, "vector">,
   entries: readonly string[],
+  exact: (index: number) => number = (index) => scores[index] as number,
 ): { indices: Int32Array; similarities: Float32Array } {
-  const best = selectBest(scores, offset + k + 1, createAccept(filter, entries)).slice(offset);
+  const wanted = offset + k + 1;
+  const { minSimilarity = -Infinity } = filter;
+  const best = selectBest(scores, wanted + MARGIN, createAccept(filter, entries))
+    .map((index) => ({ index, score: exact(index) }))
+    .filter(({ score }) => score >= minSimilarity)
+    .sort((a, b) => b.score - a.score || a.index - b.index)
+    .slice(offset, wanted);
   return {
-    indices: Int32Array.from(best),
-    similarities: Float32Array.from(best, (index) => scores[index] as number),
+    indices: Int32Array.from(best, ({ index }) => index),
+    similarities: Float32Array.from(best, ({ score }) => score),
   };
 }
 
@@ -87,7 +103,7 @@ function createAccept(
   return (index, score) => {
     const entry = entries[index] as string;
     return (
-      score >= minSimilarity &&
+      score >= minSimilarity - SCORE_ERROR &&
       (kind === undefined || (kind === "PHRASE") === entry.includes(" ")) &&
       (prefix === undefined || entry.startsWith(prefix)) &&
       !excluded.has(entry)

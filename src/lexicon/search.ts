@@ -1,6 +1,7 @@
 import type { Bundle } from "../bundle/bundle.js";
-import { GroundwireError } from "../errors.js";
+import { GroundwireError, toGroundwireError } from "../errors.js";
 import type { SearchReply, SearchRequest } from "../inference/protocol.js";
+import { createDeadline } from "../inference/deadline.js";
 import { createWorkerPool } from "../inference/worker-pool.js";
 import { euclideanNorm, normalize } from "../vectors.js";
 import type { NeighborFilter, RankedQuery } from "./rank.js";
@@ -36,8 +37,14 @@ export interface LexiconSearch {
   readonly size: number;
   /** Position of an entry, or -1. */
   indexOf(text: string): number;
-  /** Exact cosine search; all queries of a call are one matrix product. */
-  search(queries: readonly SearchQuery[]): Promise<SearchResult[]>;
+  /**
+   * Exact cosine search. Queries that wait at the same time share a matrix product, whoever asked them.
+   * @returns one result a query, in order; a bad query is an error in its own place. Never rejects.
+   */
+  search(
+    queries: readonly SearchQuery[],
+    options?: { signal?: AbortSignal },
+  ): Promise<(SearchResult | GroundwireError)[]>;
   stats(): { batches: number; queries: number };
   close(): Promise<void>;
 }
@@ -45,12 +52,26 @@ export interface LexiconSearch {
 export interface LexiconSearchOptions {
   /** Threads of the matrix product. */
   threads: number;
+  /** Milliseconds a call may take. */
+  timeoutMs: number;
   /** Told of every batch's duration in milliseconds. */
   observe?: (stage: "search", ms: number) => void;
 }
 
-/** Queries in one product: more would hold the worker for too long. */
-const MAX_QUERIES = 64;
+interface Waiting {
+  query: RankedQuery;
+  /** False once the caller has gone: the query is then dropped unanswered. */
+  wanted: () => boolean;
+  resolve: (result: SearchResult) => void;
+  reject: (error: Error) => void;
+}
+
+/** Queries in one product: more would keep others waiting for too long. */
+const MAX_QUERIES = 128;
+/** Queries that may wait; each costs the worker about a millisecond. */
+const MAX_WAITING = 8192;
+/** The hint given to refused callers. */
+const RETRY_AFTER_MS = 500;
 
 export async function createLexiconSearch(
   bundle: Bundle,
@@ -61,32 +82,59 @@ export async function createLexiconSearch(
   const settings = { kind: "search", threads: options.threads, entries, rows, scales } as const;
   const pool = await createWorkerPool<SearchRequest, SearchReply>(settings, 1);
   const counts = { batches: 0, queries: 0 };
+  let queue: Waiting[] = [];
+  let closed: GroundwireError | undefined;
+  pool.onIdle = pump;
 
-  async function search(queries: readonly SearchQuery[]): Promise<SearchResult[]> {
-    const ranked = queries.map(toRankedQuery);
-    const results: SearchResult[] = [];
-    for (let start = 0; start < ranked.length; start += MAX_QUERIES) {
-      results.push(...(await searchBatch(ranked.slice(start, start + MAX_QUERIES))));
+  async function search(
+    queries: readonly SearchQuery[],
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<(SearchResult | GroundwireError)[]> {
+    const deadline = createDeadline(options.timeoutMs, signal);
+    const caller = { gone: false };
+    deadline.expired.catch(() => (caller.gone = true));
+    const pending = queries.map((query) =>
+      Promise.race([enqueue(query, caller), deadline.expired]).catch(toGroundwireError),
+    );
+    pump();
+    try {
+      return await Promise.all(pending);
+    } finally {
+      deadline.clear();
     }
-    return results;
   }
 
-  async function searchBatch(queries: RankedQuery[]): Promise<SearchResult[]> {
+  async function enqueue(query: SearchQuery, caller: { gone: boolean }): Promise<SearchResult> {
+    if (closed) throw closed;
+    const ranked = toRankedQuery(query);
+    if (queue.length >= MAX_WAITING) {
+      const message = `the lexicon's queue holds its limit of ${MAX_WAITING} queries; try again later`;
+      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: RETRY_AFTER_MS });
+    }
+    return new Promise((resolve, reject) => {
+      queue.push({ query: ranked, wanted: () => !caller.gone, resolve, reject });
+    });
+  }
+
+  function pump(): void {
+    while (queue.length > 0 && pool.idle > 0) {
+      queue = queue.filter(({ wanted }) => wanted());
+      const batch = queue.splice(0, MAX_QUERIES);
+      if (batch.length > 0) void execute(batch);
+    }
+  }
+
+  async function execute(batch: readonly Waiting[]): Promise<void> {
     const started = performance.now();
     counts.batches += 1;
-    counts.queries += queries.length;
-    const { results } = await pool.run({ queries });
-    options.observe?.("search", performance.now() - started);
-    return results.map(({ indices, similarities }, i) => {
-      const { k, offset } = queries[i] as RankedQuery;
-      const hits = Array.from(indices.subarray(0, k), (index, place) => ({
-        index,
-        text: entries[index] as string,
-        similarity: similarities[place] as number,
-        rank: offset + place + 1,
-      }));
-      return { hits, hasMore: indices.length > k };
-    });
+    counts.queries += batch.length;
+    try {
+      const { results } = await pool.run({ queries: batch.map(({ query }) => query) });
+      options.observe?.("search", performance.now() - started);
+      results.forEach((result, i) => batch[i]?.resolve(toResult(result, batch[i].query, entries)));
+    } catch (error) {
+      for (const { reject } of batch) reject(error as Error);
+    }
   }
 
   return {
@@ -94,7 +142,11 @@ export async function createLexiconSearch(
     indexOf: (text) => positions.get(text) ?? -1,
     search,
     stats: () => ({ ...counts }),
-    close: pool.close,
+    close: () => {
+      closed = new GroundwireError("OVERLOADED", "the lexicon is closed");
+      for (const { reject } of queue.splice(0)) reject(closed);
+      return pool.close();
+    },
   };
 }
 
@@ -102,4 +154,18 @@ function toRankedQuery({ vector, k, offset = 0, filter = {} }: SearchQuery): Ran
   if (euclideanNorm(vector) === 0)
     throw new GroundwireError("BAD_USER_INPUT", "vector must not be zero: it points nowhere");
   return { vector: normalize(vector), k, offset, filter };
+}
+
+function toResult(
+  { indices, similarities }: SearchReply["results"][number],
+  { k, offset }: RankedQuery,
+  entries: readonly string[],
+): SearchResult {
+  const hits = Array.from(indices.subarray(0, k), (index, place) => ({
+    index,
+    text: entries[index] as string,
+    similarity: similarities[place] as number,
+    rank: offset + place + 1,
+  }));
+  return { hits, hasMore: indices.length > k };
 }

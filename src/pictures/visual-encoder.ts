@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import pLimit from "p-limit";
-import { hasFile, requireFile, type Bundle } from "../bundle/bundle.js";
+import { graphFile, hasFile, requireFile, type Bundle } from "../bundle/bundle.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
 import { createDeadline } from "../inference/deadline.js";
 import { nestConfig } from "../inference/graph.js";
@@ -169,15 +168,12 @@ export async function createVisualEncoder(
 
 type VisualPool = WorkerPool<VisualRequest, VisualReply>;
 
-function startPool(
-  { directory, manifest }: Bundle,
-  { workers, threadsPerWorker }: VisualEncoderOptions,
-): Promise<VisualPool> {
+function startPool(bundle: Bundle, { workers, threadsPerWorker }: VisualEncoderOptions): Promise<VisualPool> {
   const settings = {
     kind: "visual",
-    model: join(directory, GRAPH),
+    model: graphFile(bundle, GRAPH),
     threads: threadsPerWorker,
-    extra: nestConfig(manifest.session?.configEntries),
+    extra: nestConfig(bundle.manifest.session?.configEntries),
   } as const;
   return createWorkerPool(settings, workers);
 }

@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import type { Bundle } from "../bundle/bundle.js";
+import { graphFile, type Bundle } from "../bundle/bundle.js";
 import type { PredicateRecord } from "../bundle/relations-file.js";
 import { nestConfig } from "../inference/graph.js";
 import type {
@@ -78,9 +77,10 @@ export interface RelationsOptions {
  * @throws Error when a graph cannot be loaded.
  */
 export async function createRelations(
-  { directory, manifest, lexicon, relations: file }: Bundle,
+  bundle: Bundle,
   { threads }: RelationsOptions,
 ): Promise<Relations | undefined> {
+  const { manifest, lexicon, relations: file } = bundle;
   if (!file) return undefined;
   const { operators, bias, subspace, predicates } = file;
   const settings: RelateSettings = {
@@ -88,8 +88,8 @@ export async function createRelations(
     ...{ threads, operators, bias, subspace, ...lexicon },
     priors: createPriors(file, lexicon.entries),
     extra: nestConfig(manifest.session?.configEntries),
-    relations: join(directory, "relations.onnx"),
-    grounding: join(directory, "grounding.onnx"),
+    relations: graphFile(bundle, "relations.onnx"),
+    grounding: graphFile(bundle, "grounding.onnx"),
   };
   const pool = await createWorkerPool<RelateRequest, RelateReply>(settings, 1);
   const counts = { batches: 0, pairs: 0, completions: 0, photos: 0 };

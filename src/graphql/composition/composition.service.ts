@@ -1,5 +1,6 @@
-import { meanSimilarities } from "../../composition/composition.js";
+import { meanSimilarities, weightedSum } from "../../composition/composition.js";
 import { GroundwireError } from "../../errors.js";
+import { checkText } from "../../inference/tokenizer.js";
 import { euclideanNorm, normalize } from "../../vectors.js";
 import { checkCount } from "../checks.js";
 import type { Context } from "../context.js";
@@ -33,13 +34,16 @@ async function composeVector(terms: TermInput[], method: CompositionMethod, cont
 
 function joinTerms(terms: TermInput[], context: Context): string {
   checkCount(terms, "terms", context);
-  const weighted = terms.findIndex(({ weight }) => weight !== 1);
+  terms.forEach(({ text }, i) => checkText(text, `terms[${i}].text`));
+  const weighted = terms.findIndex(({ weight }) => (weight ?? 1) !== 1);
   if (weighted >= 0) {
     const message = `terms[${weighted}].weight must be 1 for method ENCODE, is ${terms[weighted]?.weight}; SUM takes weights`;
     throw new GroundwireError("BAD_USER_INPUT", message);
   }
   return terms.map(({ text }) => text.trim()).join(" ");
 }
+
+type Triple = [Float32Array, Float32Array, Float32Array];
 
 /** a is to b as c is to the answer: the entries nearest to `b - a + c`. */
 export async function solveAnalogy(
@@ -49,12 +53,14 @@ export async function solveAnalogy(
   first: number,
   context: Context,
 ): Promise<Neighbor[]> {
+  const loads = Object.entries({ a, b, c }).map(([field, text]) => context.vectors.load({ text, field }));
+  const [from, to, next] = (await Promise.all(loads)).map(({ vector }) => vector) as Triple;
   const terms = [
-    { text: b, weight: 1 },
-    { text: a, weight: -1 },
-    { text: c, weight: 1 },
+    { vector: to, weight: 1 },
+    { vector: from, weight: -1 },
+    { vector: next, weight: 1 },
   ];
-  const vector = await sumTerms(terms, "b, a, c", context);
+  const vector = weightedSum(terms, "b - a + c");
   return findNeighbors(vector, first, [a, b, c], context);
 }
 

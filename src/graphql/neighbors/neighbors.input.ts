@@ -17,8 +17,12 @@ export class TermInput {
   @Field(() => String)
   text!: string;
 
-  @Field(() => Float, { nullable: true, defaultValue: 1, description: "Negative to subtract." })
-  weight!: number;
+  @Field(() => Float, {
+    nullable: true,
+    defaultValue: 1,
+    description: "-1000 to 1000; negative to subtract.",
+  })
+  weight?: number | null;
 }
 
 @InputType({ description: "Exactly one of text, vector or terms." })

@@ -1,7 +1,7 @@
 import { ownEntries, weightedSum } from "../../composition/composition.js";
 import { GroundwireError } from "../../errors.js";
 import type { NeighborFilter as LexiconFilter } from "../../lexicon/search.js";
-import { checkCount, checkDimension, checkFirst } from "../checks.js";
+import { checkCount, checkFirst, checkVector, checkWeight } from "../checks.js";
 import { searchPage } from "../collections/collections.service.js";
 import type { Context } from "../context.js";
 import { createCursorCodec } from "./cursor.js";
@@ -29,7 +29,7 @@ export async function resolveQuery(query: ConceptQueryInput, context: Context): 
     );
   }
   if (vector) {
-    checkDimension(vector, "query.vector", context);
+    checkVector(vector, "query.vector", context);
     return { vector, texts: [] };
   }
   if (terms)
@@ -46,9 +46,12 @@ export async function sumTerms(
 ): Promise<Float32Array> {
   checkCount(terms, field, context);
   if (terms.length === 0) throw new GroundwireError("BAD_USER_INPUT", `${field} must not be empty`);
-  const loads = terms.map(({ text }, i) => context.vectors.load({ text, field: `${field}[${i}].text` }));
-  const encoded = await Promise.all(loads);
-  return weightedSum(encoded.map(({ vector }, i) => ({ vector, weight: terms[i]?.weight ?? 1 })));
+  const loads = terms.map(async ({ text, weight }, i) => {
+    checkWeight(weight ?? 1, `${field}[${i}].weight`);
+    const { vector } = await context.vectors.load({ text, field: `${field}[${i}].text` });
+    return { vector, weight: weight ?? 1 };
+  });
+  return weightedSum(await Promise.all(loads), field);
 }
 
 export interface PageRequest {
@@ -65,6 +68,7 @@ export async function findPage(
 ): Promise<NeighborConnection> {
   checkFirst(page.first, context);
   const given = page.filter ?? {};
+  checkCount(given.exclude ?? [], "filter.exclude", context);
   const { vector, texts } = await resolveQuery(query, context);
   if (given.collection != null) return findInCollection(vector, given.collection, page, context);
   if (given.metadata != null)

@@ -1,4 +1,5 @@
 import { rank } from "../../lexicon/rank.js";
+import { dot } from "../../vectors.js";
 import type { OpenGraph } from "../graph.js";
 import type { SearchReply, SearchRequest, SearchSettings } from "../protocol.js";
 import { createProduct } from "./product.js";
@@ -18,11 +19,19 @@ export async function createSearchHandler(settings: SearchSettings, openGraph: O
     const flat = new Float32Array(queries.length * dimension);
     queries.forEach((query, i) => flat.set(query.vector, i * dimension));
     const scores = await product.multiply(flat);
-    const results = queries.map((query, i) =>
-      rank(scores.subarray(i * count, (i + 1) * count), query, entries),
-    );
+    const results = queries.map((query, i) => {
+      const exact = (index: number): number =>
+        exactCosine(query.vector, rows.subarray(index * dimension, (index + 1) * dimension));
+      return rank(scores.subarray(i * count, (i + 1) * count), query, entries, exact);
+    });
     return { results };
   };
+}
+
+/** In double precision, -1 to 1. @param query length 1 but for rounding @param row at any scale */
+function exactCosine(query: Float32Array, row: Int8Array): number {
+  const norm = Math.sqrt(dot(row, row));
+  return norm === 0 ? 0 : Math.max(-1, Math.min(1, dot(query, row) / norm));
 }
 
 /** The unit vectors as columns [D, N]. */

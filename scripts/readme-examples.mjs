@@ -1,0 +1,81 @@
+// `npm run readme`: runs the README's examples on the served bundle and writes their true output under them.
+//
+// A ```graphql block that is followed by a ```json block, and a ```sh block with `npx groundwire ...` that is followed
+// by a ```text block, are an example with its output. `--check` writes nothing and fails where an output differs.
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ensureBuilt, ensureInstalled, root } from "./setup.mjs";
+
+ensureInstalled();
+ensureBuilt();
+const { readConfig } = await import("../dist/config.js");
+const { createServer } = await import("../dist/server.js");
+
+const EXAMPLE = /```(graphql|sh)\n([^`]*?)```\n\n```(json|text)\n[^`]*?```/g;
+const path = join(root, "README.md");
+const readme = readFileSync(path, "utf8");
+const server = await createServer(readConfig({ GROUNDWIRE_PORT: "0", GROUNDWIRE_LOG_LEVEL: "silent" }));
+
+let renewed = "";
+let last = 0;
+for (const { 0: whole, 1: kind, 2: source, 3: format, index } of readme.matchAll(EXAMPLE)) {
+  const output = kind === "graphql" ? await query(source) : command(source);
+  renewed += readme.slice(last, index) + `\`\`\`${kind}\n${source}\`\`\`\n\n\`\`\`${format}\n${output}\n\`\`\``;
+  last = index + whole.length;
+}
+renewed += readme.slice(last);
+await server.stop();
+
+if (process.argv.includes("--check")) process.exit(renewed === readme ? 0 : 1);
+writeFileSync(path, renewed);
+
+async function query(source) {
+  const response = await server.app.inject({
+    method: "POST",
+    url: "/graphql",
+    headers: { "content-type": "application/json" },
+    payload: JSON.stringify({ query: source }),
+  });
+  return render(shorten(response.json()));
+}
+
+/** Only the commands of this repository, in the shell's plainest form: `printf ... | npx groundwire NAME ARGS`. */
+function command(source) {
+  const main = join(root, "dist", "cli", "main.js");
+  const script = source.replaceAll("npx groundwire", `"${process.execPath}" "${main}"`);
+  const { stdout, stderr } = spawnSync("sh", ["-c", script], { cwd: root, encoding: "utf8" });
+  return shortenLine(stdout.trim() || stderr.trim());
+}
+
+/** Vectors are long, similarities have more digits than meaning. */
+function shorten(value) {
+  if (Array.isArray(value)) return value.map(shorten);
+  if (typeof value === "number") return Number(value.toFixed(4));
+  if (typeof value === "string" && value.length > 200) return `${value.slice(0, 20)}...`;
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([key]) => key !== "locations");
+  return Object.fromEntries(entries.map(([key, item]) => [key, shorten(item)]));
+}
+
+function shortenLine(text) {
+  return text.replace(/("vector":\[(?:[-\d.e]+,){2})[-\d.e,]+\]/g, "$1...]").replaceAll(root, ".");
+}
+
+/** JSON with one line for what fits in one. */
+function render(value, indent = "") {
+  const flat = JSON.stringify(value);
+  if (flat.length + indent.length <= 100 || typeof value !== "object") return spaced(flat);
+  const deeper = `${indent}  `;
+  const isList = Array.isArray(value);
+  const items = isList
+    ? value.map((item) => render(item, deeper))
+    : Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${render(item, deeper)}`);
+  const [open, close] = isList ? "[]" : "{}";
+  return `${open}\n${items.map((item) => deeper + item).join(",\n")}\n${indent}${close}`;
+}
+
+/** Spaces after the commas and colons that stand outside of strings. */
+function spaced(json) {
+  return json.replace(/"(?:[^"\\]|\\.)*"|[,:]/g, (part) => (part.length === 1 ? `${part} ` : part));
+}
