@@ -9,6 +9,9 @@ import type { PictureBundle } from "../helpers/picture-bundle.js";
 import { halves } from "../helpers/pictures.js";
 import { createRelationBundle } from "../helpers/relation-bundle.js";
 
+/** Each command starts the model anew. */
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
+
 let bundle: PictureBundle;
 let folder: string;
 const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
