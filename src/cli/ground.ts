@@ -6,9 +6,7 @@ import { renderOverlay } from "../grounding/overlay.js";
 import type { Encoded } from "../inference/encoder.js";
 import { encodePhoto, encodeTexts, withRelations } from "./services.js";
 
-export const summary = "where in a photo the words of a text are";
-
-export const usage = `groundwire ground PHOTO TEXT [-o OUT.png] [--json] [--model BUNDLE]`;
+export const GROUND_USAGE = `groundwire ground PHOTO TEXT [-o OUT.png] [--json] [--model BUNDLE]`;
 
 const OPTIONS = {
   output: { type: "string", short: "o" },
@@ -16,12 +14,15 @@ const OPTIONS = {
   model: { type: "string" },
 } as const;
 
-/** @throws GroundwireError, or a TypeError of `parseArgs`, for arguments that are wrong. */
-export async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+/**
+ * @returns the exit status
+ * @throws GroundwireError, or a TypeError of `parseArgs`, for arguments that are wrong.
+ */
+export async function runGround(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   const [path, text] = positionals;
   if (positionals.length !== 2 || !path || !text) {
-    const message = `ground takes a photo and a text, has ${positionals.length} arguments\n${usage}`;
+    const message = `ground takes a photo and a text, has ${positionals.length} arguments\n${GROUND_USAGE}`;
     throw new GroundwireError("BAD_USER_INPUT", message);
   }
   const found = await withRelations(values.model, async ({ visual, encoder, relations }) => {
@@ -34,6 +35,7 @@ export async function run(args: string[]): Promise<void> {
   });
   console.log(values.json ? toJson(found) : toTable(found));
   if (values.output) console.error(`wrote ${values.output}`);
+  return 0;
 }
 
 function toJson({ words, ...rest }: TextGrounding): string {

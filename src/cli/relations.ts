@@ -4,9 +4,7 @@ import { rankPredicates, type RankedPredicate } from "../relations/ranking.js";
 import { scoreInPhoto } from "../relations/photo-pair.js";
 import { encodePhoto, encodeTexts, withRelations, type RelationalServices } from "./services.js";
 
-export const summary = "predicates that relate two things, or what completes a triple";
-
-export const usage = `groundwire relations SUBJECT OBJECT [--image FILE] [--first 10] [--json] [--model BUNDLE]
+export const RELATIONS_USAGE = `groundwire relations SUBJECT OBJECT [--image FILE] [--first 10] [--json] [--model BUNDLE]
 groundwire relations SUBJECT ? --predicate NAME     what completes the triple
 groundwire relations ? OBJECT --predicate NAME`;
 
@@ -21,13 +19,18 @@ const OPTIONS = {
 /** The place of a missing end on the command line. */
 const MISSING = "?";
 
-/** @throws GroundwireError, or a TypeError of `parseArgs`, for arguments that are wrong. */
-export async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+/**
+ * @returns the exit status
+ * @throws GroundwireError, or a TypeError of `parseArgs`, for arguments that are wrong.
+ */
+export async function runRelations(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   const [subject, object] = positionals;
   const first = Number(values.first);
   if (positionals.length !== 2 || !subject || !object)
-    throw bad(`relations takes a subject and an object, has ${positionals.length} arguments\n${usage}`);
+    throw bad(
+      `relations takes a subject and an object, has ${positionals.length} arguments\n${RELATIONS_USAGE}`,
+    );
   if (!Number.isInteger(first) || first < 1)
     throw bad(`--first must be a whole number of at least 1, is ${values.first}`);
   const lines = await withRelations(values.model, async (services) => {
@@ -37,6 +40,7 @@ export async function run(args: string[]): Promise<void> {
     return show(await infer({ ...asked, image: values.image }, services), values.json, showPredicate);
   });
   console.log(lines);
+  return 0;
 }
 
 interface Pair {
