@@ -1,5 +1,5 @@
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Encoded } from "../../src/inference/encoder.js";
 import { halves, plain } from "../helpers/pictures.js";
 import { startRelationServer, type RelationServer } from "../helpers/relation-server.js";
@@ -10,6 +10,8 @@ interface Word {
   values: number[];
   box: { x: number; y: number; width: number; height: number };
 }
+
+vi.setConfig({ hookTimeout: 180_000 });
 
 let server: RelationServer;
 let image: string;

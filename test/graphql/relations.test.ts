@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Encoded } from "../../src/inference/encoder.js";
 import { BIAS, OPERATORS, PREDICATES, SUBSPACE } from "../helpers/relation-bundle.js";
 import { plain } from "../helpers/pictures.js";
@@ -11,6 +11,8 @@ interface Score {
   seen: boolean;
   count: number;
 }
+
+vi.setConfig({ hookTimeout: 180_000 });
 
 let server: RelationServer;
 

@@ -6,8 +6,7 @@ import { createTokenizer } from "../../src/inference/tokenizer.js";
 import { loadBundle, resolveBundleDirectory } from "../../src/bundle/bundle.js";
 
 const bundle = await loadBundle(resolveBundleDirectory());
-const made = createTokenizer(bundle.tokenizer, bundle.manifest.maxTokens);
-const tokenize = typeof made === "function" ? made : (made as { tokenize: typeof made }).tokenize;
+const tokenize = createTokenizer(bundle.tokenizer, bundle.manifest.maxTokens);
 
 describe("findWords", () => {
   const wordsOf = (text: string) => {

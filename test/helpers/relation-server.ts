@@ -15,7 +15,7 @@ export interface RelationServer extends GroundwireServer {
 export async function startRelationServer(): Promise<RelationServer> {
   const bundle = await createRelationBundle();
   const config = readConfig({ GROUNDWIRE_MODEL: bundle.directory, GROUNDWIRE_LOG_LEVEL: "silent" });
-  const server = await createServer({ ...config, maxBodyBytes: 16 * 1024 * 1024 });
+  const server = await createServer({ ...config, maxBodyBytes: 16 * 1024 * 1024, requestTimeoutMs: 120_000 });
   // The files are read; the names are not needed any more.
   await bundle.remove();
   const ask = async (query: string, variables: object = {}): Promise<Answer> => {

@@ -117,7 +117,7 @@ export type Composition = {
 
 /** How terms become one meaning. */
 export type CompositionMethod =
-  /** Encode the terms, joined by spaces, as one phrase. Weights must be 1. */
+  /** Encode the terms of weight 1, joined by spaces, as one phrase; terms of negative weight are subtracted from it as in SUM. */
   | 'ENCODE'
   /** Sum of the terms' unit vectors times their weights. */
   | 'SUM';

@@ -27,7 +27,16 @@ export async function composeTerms(request: ComposeRequest, context: Context): P
 async function composeVector(terms: TermInput[], method: CompositionMethod, context: Context) {
   if (method === CompositionMethod.SUM)
     return { text: null, vector: await sumTerms(terms, "terms", context) };
-  const text = joinTerms(terms, context);
+  const subtracted = terms.filter(({ weight }) => weight < 0);
+  const joined = terms.filter((term) => !subtracted.includes(term));
+  if (subtracted.length > 0 && joined.length === 0)
+    throw new GroundwireError(
+      "BAD_USER_INPUT",
+      "terms must have one of weight 1 to subtract from, have none",
+    );
+  const text = joinTerms(joined, context);
+  if (subtracted.length > 0)
+    return { text, vector: await sumTerms([{ text, weight: 1 }, ...subtracted], "terms", context) };
   const { vector } = await context.vectors.load({ text, field: "terms" });
   return { text, vector };
 }

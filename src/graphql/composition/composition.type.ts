@@ -11,7 +11,10 @@ registerEnumType(CompositionMethod, {
   name: "CompositionMethod",
   description: "How terms become one meaning.",
   valuesConfig: {
-    ENCODE: { description: "Encode the terms, joined by spaces, as one phrase. Weights must be 1." },
+    ENCODE: {
+      description:
+        "Encode the terms of weight 1, joined by spaces, as one phrase; terms of negative weight are subtracted from it as in SUM.",
+    },
     SUM: { description: "Sum of the terms' unit vectors times their weights." },
   },
 });

@@ -1,7 +1,8 @@
 import { requireFile } from "../../bundle/bundle.js";
 import { GroundwireError } from "../../errors.js";
+import { scoreInPhoto } from "../../relations/photo-pair.js";
 import { rankPredicates } from "../../relations/ranking.js";
-import type { ObjectPair, Relations } from "../../relations/relations.js";
+import type { Relations } from "../../relations/relations.js";
 import { checkFirst } from "../checks.js";
 import type { Context, NamedText } from "../context.js";
 import type { Neighbor } from "../neighbors/neighbors.type.js";
@@ -36,8 +37,10 @@ export async function inferRelations(request: PairRequest, context: Context): Pr
   const [left, right] = await Promise.all(ends);
   const pair = { subject: left.vector, object: right.vector };
   const scores =
-    image == null ? await relations.loaders.pairs.load(pair) : await scoreInPhoto(image, pair, context);
-  return describeScores(scores, subject.text, object.text, first, relations);
+    image == null
+      ? await relations.loaders.pairs.load(pair)
+      : await scoreInPhoto(pair, (await context.photos.load({ image, field: "image" })).grid, relations);
+  return rankPredicates({ subject: subject.text, object: object.text, scores }, first, relations);
 }
 
 /** @param field name of the pair in error messages */
@@ -52,33 +55,6 @@ export async function relatePair(
     object: { text: object, field: `${field}.object` },
   };
   return { subject, object, relations: await inferRelations({ ...ends, first }, context) };
-}
-
-async function scoreInPhoto(image: string, pair: ObjectPair, context: Context): Promise<Float32Array> {
-  const relations = requireRelations(context);
-  const { grid } = await context.photos.load({ image, field: "image" });
-  // The graph asks for at least one token, whose similarity is not needed here.
-  const { grounded } = await relations.ground(grid, pair.subject, [pair.subject, pair.object]);
-  const [subject, object] = grounded as [Float32Array, Float32Array];
-  const [scores] = await relations.score([{ subject, object }], "subspace");
-  return scores as Float32Array;
-}
-
-/** Scores [P] of a pair as the best predicates, each with what training saw. */
-export function describeScores(
-  scores: Float32Array,
-  subject: string,
-  object: string,
-  first: number,
-  relations: Relations,
-): RelationScore[] {
-  const seen = relations.seen(subject, object);
-  return rankPredicates(scores, first).map(({ predicate, ...ranked }) => ({
-    ...ranked,
-    predicate: relations.predicates[predicate] as RelationScore["predicate"],
-    seen: seen.has(predicate),
-    count: seen.get(predicate) ?? 0,
-  }));
 }
 
 export interface TripleRequest {

@@ -23,9 +23,8 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
   const grounding = await openGraph(settings.grounding, { threads, extra });
   const columns = transpose(operators, bias.length);
   const pairs = await createProduct(columns, subspace * subspace, threads, openGraph);
-  const lexicon = openLexicon();
-  // Awaited by completions; a failure must not end the worker before one is asked for.
-  lexicon.catch(() => undefined);
+  // Imagined for the first completion: a worker that computes unasked cannot be ended cleanly.
+  let lexicon: Promise<Product> | undefined;
 
   async function openLexicon(): Promise<Product> {
     const imagined = await imagineLexicon(settings, imagine);
@@ -42,7 +41,7 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
   }
 
   async function complete({ queries }: CompleteRequest): Promise<CompleteReply> {
-    const product = await lexicon;
+    const product = await (lexicon ??= openLexicon());
     const known = await imagine(concatenate(queries.map((query) => query.known)), queries.length);
     const wanted = queries.map(({ predicate, missing }, i) => {
       const operator = operators.subarray(predicate * subspace ** 2, (predicate + 1) * subspace ** 2);
