@@ -9,7 +9,11 @@ const config: CodegenConfig = {
         enumsAsTypes: true,
         skipTypename: true,
         useTypeImports: true,
-        scalars: { Vector: { input: "string | readonly number[]", output: "string" } },
+        scalars: {
+          Vector: { input: "string | readonly number[]", output: "string" },
+          Image: "string",
+          DateTimeISO: "string",
+        },
       },
     },
   },

@@ -1,9 +1,12 @@
+import { createCollectionMethods, type CollectionMethods } from "./collections.js";
 import { createCompositionMethods, type CompositionMethods } from "./composition.js";
 import { createConceptMethods, type ConceptMethods } from "./concepts.js";
 import { createEmbeddingMethods, type EmbeddingMethods } from "./embeddings.js";
+import { createGroundingMethods, type GroundingMethods } from "./grounding.js";
 import { createModelMethods, MODEL, type ModelMethods } from "./model.js";
 import { createNeighborMethods, type NeighborMethods } from "./neighbors.js";
 import { checkOptions, type ClientOptions } from "./options.js";
+import { createRelationMethods, type RelationMethods } from "./relations.js";
 import { createScheduler } from "./scheduler.js";
 import { createTransport } from "./transport.js";
 
@@ -12,7 +15,15 @@ import { createTransport } from "./transport.js";
  * limits. Every method rejects with a GroundwireError whose `code` says what went wrong.
  */
 export interface Client
-  extends ModelMethods, EmbeddingMethods, ConceptMethods, NeighborMethods, CompositionMethods {}
+  extends
+    ModelMethods,
+    EmbeddingMethods,
+    ConceptMethods,
+    NeighborMethods,
+    CompositionMethods,
+    RelationMethods,
+    GroundingMethods,
+    CollectionMethods {}
 
 /**
  * Makes a client; nothing is sent before the first call.
@@ -34,5 +45,8 @@ export function createClient(options: ClientOptions): Client {
     ...createConceptMethods(execute),
     ...createNeighborMethods(execute),
     ...createCompositionMethods(execute),
+    ...createRelationMethods(execute, transport.fetch),
+    ...createGroundingMethods(execute, transport.fetch),
+    ...createCollectionMethods(execute, transport.fetch),
   };
 }

@@ -1,6 +1,7 @@
 import type { Operation } from "./document.js";
-import type { AxisScore, Concept as WireConcept, Neighbor } from "./generated/schema.js";
+import type { AxisScore, Concept as WireConcept, Neighbor, RelationScore } from "./generated/schema.js";
 import type { CallOptions } from "./options.js";
+import { RELATION_SCORE } from "./relations.js";
 import type { Execute } from "./scheduler.js";
 import { mapSettled, unwrap, type Settled } from "./settled.js";
 import { decodeVector } from "./vector.js";
@@ -12,6 +13,8 @@ export interface ConceptOptions extends CallOptions {
   axes?: number;
   /** A text to compare with. */
   similarityTo?: string;
+  /** The object whose relations to ask for, with the concept as subject. */
+  relationsTo?: { object: string; first?: number };
   /** Ask for the vector. @default false */
   vector?: boolean;
 }
@@ -29,6 +32,8 @@ export interface Concept extends Pick<
   axes?: AxisScore[];
   /** Cosine, -1 to 1. */
   similarityTo?: number;
+  /** Best first. */
+  relationsTo?: RelationScore[];
 }
 
 export interface ConceptMethods {
@@ -50,6 +55,9 @@ interface Variables {
   axes?: number;
   withSimilarity: boolean;
   similarityTo?: string;
+  withRelations: boolean;
+  object?: string;
+  relations?: number;
 }
 
 type Answer = Omit<Concept, "vector"> & { vector?: string };
@@ -67,6 +75,9 @@ export const CONCEPTS: Operation<Variables, Settled<Answer>[]> = {
     axes: "Int",
     withSimilarity: "Boolean = false",
     similarityTo: 'String = ""',
+    withRelations: "Boolean = false",
+    object: 'String = ""',
+    relations: "Int",
   },
   selection: `{
     text inLexicon norm tokenCount truncated concreteness
@@ -76,6 +87,7 @@ export const CONCEPTS: Operation<Variables, Settled<Answer>[]> = {
       value axis { index name norm r explainedVariance low high }
     }
     similarityTo(text: $similarityTo) @include(if: $withSimilarity)
+    relationsTo(object: $object, first: $relations) @include(if: $withRelations) ${RELATION_SCORE}
   }`,
   list: "texts",
 };
@@ -85,7 +97,7 @@ export function createConceptMethods(execute: Execute): ConceptMethods {
     texts: readonly string[],
     options: ConceptOptions = {},
   ): Promise<Settled<Concept>[]> {
-    const { vector, neighbors = 0, axes = 0, similarityTo, signal } = options;
+    const { vector, neighbors = 0, axes = 0, similarityTo, relationsTo, signal } = options;
     const variables = {
       texts,
       withVector: vector === true,
@@ -93,6 +105,9 @@ export function createConceptMethods(execute: Execute): ConceptMethods {
       ...counted("axes", "withAxes", axes),
       withSimilarity: similarityTo !== undefined,
       similarityTo,
+      withRelations: relationsTo !== undefined,
+      object: relationsTo?.object,
+      relations: relationsTo?.first,
     } as Variables;
     return mapSettled(await execute(CONCEPTS, variables, signal), decode);
   }

@@ -1,5 +1,10 @@
 import type { Operation } from "./document.js";
-import type { ConceptQueryInput, Neighbor, NeighborFilter } from "./generated/schema.js";
+import type {
+  ConceptQueryInput,
+  Neighbor,
+  NeighborFilter as NeighborFilterInput,
+} from "./generated/schema.js";
+import { toFilter, type MetadataFilter } from "./metadata.js";
 import type { CallOptions } from "./options.js";
 import { iteratePages, toPage, type Connection, type Page } from "./pages.js";
 import type { Execute } from "./scheduler.js";
@@ -11,6 +16,12 @@ export type ConceptQuery = string | { vector: ArrayLike<number> } | { terms: rea
 /** A text, with weight 1 unless it has another; negative weights subtract. */
 export type Term = string | { text: string; weight?: number };
 
+/** Which entries count. */
+export interface NeighborFilter extends Omit<NeighborFilterInput, "metadata"> {
+  /** Only in a collection: for each key, one of its values. */
+  metadata?: MetadataFilter;
+}
+
 export interface NeighborOptions extends CallOptions {
   /** Neighbors on a page, 1 to the server's `maxFirst`. @default 10 */
   first?: number;
@@ -19,7 +30,8 @@ export interface NeighborOptions extends CallOptions {
 
 export interface NeighborMethods {
   /**
-   * Entries of the lexicon by cosine, a page of them. What the query is made of is left out.
+   * Entries of the lexicon, or of a collection of texts, by cosine; a page of them. Of the lexicon, what the query is
+   * made of is left out.
    * @throws BadUserInputError for a query, filter or cursor that breaks a rule, DimensionMismatchError for a vector.
    */
   nearestNeighbors(
@@ -27,7 +39,7 @@ export interface NeighborMethods {
     options?: NeighborOptions & { after?: string },
   ): Promise<Page<Neighbor>>;
   /**
-   * All entries of the lexicon by cosine, asked for page by page as the loop goes on.
+   * The same as an async iterable over all entries, asked for page by page as the loop goes on.
    * @example for await (const { text } of client.neighbors("zebra")) if (text.includes("horse")) break;
    */
   neighbors(query: ConceptQuery, options?: NeighborOptions): AsyncIterable<Neighbor>;
@@ -37,7 +49,7 @@ interface Variables {
   query: ConceptQueryInput;
   first?: number;
   after?: string;
-  filter?: NeighborFilter;
+  filter?: NeighborFilterInput;
 }
 
 export const NEAREST_NEIGHBORS: Operation<Variables, Connection<Neighbor>> = {
@@ -45,15 +57,16 @@ export const NEAREST_NEIGHBORS: Operation<Variables, Connection<Neighbor>> = {
   kind: "query",
   field: "nearestNeighbors",
   args: { query: "ConceptQueryInput!", first: "Int = 10", after: "String", filter: "NeighborFilter" },
-  selection: "{ nodes { rank text similarity } pageInfo { hasNextPage endCursor } }",
+  selection: "{ nodes { rank text similarity id } pageInfo { hasNextPage endCursor } }",
 };
 
 export function createNeighborMethods(execute: Execute): NeighborMethods {
   async function nearestNeighbors(
     query: ConceptQuery,
-    { signal, ...page }: NeighborOptions & { after?: string } = {},
+    { filter, signal, ...page }: NeighborOptions & { after?: string } = {},
   ): Promise<Page<Neighbor>> {
-    return toPage(await execute(NEAREST_NEIGHBORS, { query: toQuery(query), ...page }, signal));
+    const wire = filter && { ...filter, metadata: toFilter(filter.metadata) };
+    return toPage(await execute(NEAREST_NEIGHBORS, { query: toQuery(query), ...page, filter: wire }, signal));
   }
 
   function neighbors(query: ConceptQuery, options: NeighborOptions = {}): AsyncIterable<Neighbor> {

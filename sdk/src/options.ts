@@ -1,5 +1,7 @@
 import { BadUserInputError } from "./errors.js";
 
+export type Fetch = typeof globalThis.fetch;
+
 export interface ClientOptions {
   /** The gateway's GraphQL endpoint, e.g. `http://127.0.0.1:4000/graphql`. */
   url: string;
@@ -24,8 +26,8 @@ export interface ClientOptions {
   combine?: boolean;
   /** Sent with every request. */
   headers?: Record<string, string>;
-  /** @default globalThis.fetch */
-  fetch?: typeof fetch;
+  /** Also fetches pictures that are given as URLs. @default globalThis.fetch */
+  fetch?: Fetch;
 }
 
 export interface CallOptions {

@@ -14,6 +14,10 @@ export function toPage<T>({ nodes, pageInfo }: Connection<T>): Page<T> {
   return { items: nodes, next: pageInfo.hasNextPage ? (pageInfo.endCursor ?? null) : null };
 }
 
+export function mapPage<T, U>({ items, next }: Page<T>, map: (item: T) => U): Page<U> {
+  return { items: items.map(map), next };
+}
+
 /** Asks for a page only when the loop has come to its first item. */
 export async function* iteratePages<T>(
   load: (after: string | undefined) => Promise<Page<T>>,

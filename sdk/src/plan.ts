@@ -22,6 +22,8 @@ export interface Call extends BoundOperation {
   slots: unknown[];
   /** Items without a result. */
   open: number;
+  /** True once it is answered: what has not been sent of it need not be. */
+  done: boolean;
 }
 
 /** The part of a call that travels in one request: all of it, or a range of its list. */

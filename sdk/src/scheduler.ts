@@ -1,4 +1,4 @@
-import { answerKey, buildRequest, type Operation } from "./document.js";
+import { answerKey, buildRequest, type BoundOperation, type Operation } from "./document.js";
 import type { GroundwireError } from "./errors.js";
 import { limitConcurrency } from "./concurrency.js";
 import {
@@ -46,7 +46,7 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
   let limits: RequestLimits | undefined;
 
   async function flush(): Promise<void> {
-    const calls = waiting.filter(({ signal }) => !signal?.aborted);
+    const calls = waiting.filter(({ done }) => !done);
     waiting = [];
     if (!combine && !limits && calls.some(listOf)) await askLimits();
     dispatch(calls.map(wholeOf));
@@ -59,7 +59,9 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
       void inTurn(() => request(group));
   }
 
-  async function request(units: Unit[]): Promise<void> {
+  async function request(group: Unit[]): Promise<void> {
+    const units = group.filter(({ call }) => !call.done);
+    if (units.length === 0) return;
     const merged = merge(units);
     const { kind, idempotent = kind === "query" } = (merged[0] as (typeof merged)[0]).operation;
     const learning = combine && !limits && kind === "query";
@@ -96,14 +98,15 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
     const judged = error.status !== undefined && CONTENT_REFUSALS.has(error.status);
     const middle = Math.ceil(units.length / 2);
     const items = first.to - first.from;
+    const tooMuch = error.status === 413 || error.code === "TOO_MANY_INPUTS";
     if (judged && units.length > 1) {
       void inTurn(() => request(units.slice(0, middle)));
       void inTurn(() => request(units.slice(middle)));
-    } else if (error.status === 413 && items > 1) {
+    } else if (tooMuch && items > 1) {
       const half = first.from + Math.ceil(items / 2);
       void inTurn(() => request([{ ...first, to: half }]));
       void inTurn(() => request([{ ...first, from: half }]));
-    } else if (error.status === 413 && items === 1) {
+    } else if (tooMuch && items === 1) {
       fillSlot(first.call, first.from, error);
     } else {
       for (const call of callsOf(units)) call.reject(error);
@@ -121,27 +124,36 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
     signal?: AbortSignal,
   ) {
     const bound = { operation: operation as Operation, variables: variables as Record<string, unknown> };
-    const open = listOf(bound)?.length;
-    if (open === 0) return Promise.resolve([] as Data);
+    if (listOf(bound)?.length === 0) return Promise.resolve([] as Data);
     return new Promise<Data>((resolve, reject) => {
-      if (signal?.aborted) return reject(aborted(signal));
-      const abort = (): void => reject(aborted(signal as AbortSignal));
-      signal?.addEventListener("abort", abort, { once: true });
-      const release = (): void => signal?.removeEventListener("abort", abort);
-      enqueue({
-        ...bound,
+      const abort = (): void => call.reject(aborted(signal as AbortSignal));
+      const finish = (): void => {
+        call.done = true;
+        signal?.removeEventListener("abort", abort);
+      };
+      const call = createCall(bound, `${nextKey++}`, {
         signal,
-        resolve: (data) => (release(), resolve(data as Data)),
-        reject: (error) => (release(), reject(error)),
-        mergeKey: mergeKey(bound) ?? `${nextKey++}`,
-        slots: Array.from({ length: open ?? 0 }),
-        open: open ?? 0,
+        resolve: (data) => (finish(), resolve(data as Data)),
+        reject: (error) => (finish(), reject(error)),
       });
+      if (signal?.aborted) return abort();
+      signal?.addEventListener("abort", abort, { once: true });
+      enqueue(call);
     });
   };
 }
 
-function mergeKey({ operation, variables }: Pick<Call, "operation" | "variables">): string | undefined {
+function createCall(
+  bound: BoundOperation,
+  ownKey: string,
+  ends: Pick<Call, "signal" | "resolve" | "reject">,
+): Call {
+  const open = listOf(bound)?.length ?? 0;
+  const slots = Array.from<unknown>({ length: open });
+  return { ...bound, ...ends, mergeKey: mergeKey(bound) ?? ownKey, slots, open, done: false };
+}
+
+function mergeKey({ operation, variables }: BoundOperation): string | undefined {
   if (operation.list === undefined) return undefined;
   return `${operation.name} ${JSON.stringify({ ...variables, [operation.list]: null })}`;
 }

@@ -1,9 +1,8 @@
 /** Decodes a `Vector` answer: base64 of little-endian float32 values. */
 export function decodeVector(base64: string): Float32Array {
-  const binary = atob(base64);
-  const view = new DataView(new ArrayBuffer(binary.length));
-  for (let i = 0; i < binary.length; i++) view.setUint8(i, binary.charCodeAt(i));
-  const vector = new Float32Array(binary.length / 4);
+  const bytes = decodeBase64(base64);
+  const view = new DataView(bytes.buffer);
+  const vector = new Float32Array(bytes.length / 4);
   for (let i = 0; i < vector.length; i++) vector[i] = view.getFloat32(4 * i, true);
   return vector;
 }
@@ -15,7 +14,14 @@ export function encodeVector(vector: ArrayLike<number>): string {
   return encodeBase64(new Uint8Array(view.buffer));
 }
 
-/** Base64 in pieces: one call with all bytes as arguments would overflow the stack. */
+export function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(base64);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** In pieces: one call with all bytes as arguments would overflow the stack. */
 export function encodeBase64(bytes: Uint8Array): string {
   const pieces: string[] = [];
   for (let i = 0; i < bytes.length; i += 0x2000) {

@@ -8,9 +8,9 @@ export type Scalars = {
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
   /** A date-time string at UTC, such as 2007-12-03T10:15:30Z, compliant with the `date-time` format outlined in section 5.6 of the RFC 3339 profile of the ISO 8601 standard for representation of dates and times using the Gregorian calendar.This scalar is serialized to a string in ISO 8601 format and parsed from a string in ISO 8601 format. */
-  DateTimeISO: { input: unknown; output: unknown; }
+  DateTimeISO: { input: string; output: string; }
   /** A JPEG, PNG or WebP as base64 or as a data URI; only ever an input. */
-  Image: { input: unknown; output: unknown; }
+  Image: { input: string; output: string; }
   /** Base64 of little-endian float32 values; as an input also a list of finite numbers. */
   Vector: { input: string | readonly number[]; output: string; }
 };

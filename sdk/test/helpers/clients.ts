@@ -4,12 +4,18 @@ import { createClient, type Client, type ClientOptions } from "../../src/index.j
 declare module "vitest" {
   interface ProvidedContext {
     gatewayUrl: string;
+    relationalUrl: string;
   }
 }
 
-/** A client of the shared gateway, or of `url`. */
+/** A client of the gateway with the shipped bundle, or of `url`. */
 export function connect(options: Partial<ClientOptions> = {}): Client {
   return createClient({ url: inject("gatewayUrl"), ...options });
+}
+
+/** A client of the gateway that knows pictures and relations. */
+export function connectRelational(options: Partial<ClientOptions> = {}): Client {
+  return connect({ url: inject("relationalUrl"), ...options });
 }
 
 /** A client with its requests' documents and variables, which reach the gateway unchanged. */

@@ -1,21 +1,26 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const main = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
 
 /**
- * Starts the built gateway with the shipped bundle on a free port.
+ * Starts the built gateway on a free port, with collections in a folder of its own.
  * @param {Record<string, string>} [settings] environment variables, e.g. `{ GROUNDWIRE_MAX_TEXTS: "10" }`
  * @returns {Promise<{ url: string, stop: () => Promise<void> }>} its GraphQL endpoint
  */
 export async function startGateway(settings = {}) {
+  const data = await mkdtemp(join(tmpdir(), "groundwire-sdk-"));
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("GROUNDWIRE_"));
   const env = {
     ...Object.fromEntries(inherited),
     GROUNDWIRE_PORT: "0",
     GROUNDWIRE_LOG_LEVEL: "error",
+    GROUNDWIRE_DATA_DIR: data,
     ...settings,
   };
   const child = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "inherit"] });
@@ -25,10 +30,12 @@ export async function startGateway(settings = {}) {
   async function stop() {
     child.kill("SIGTERM");
     await exited;
+    await rm(data, { recursive: true });
   }
   return { url, stop };
 }
 
+/** From the line that tells that it answers; undefined where the output ends without it. */
 async function readUrl(output) {
   for await (const line of createInterface({ input: output })) {
     const [url] = line.match(/http:\/\/\S+/) ?? [];
