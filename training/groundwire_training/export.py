@@ -39,10 +39,10 @@ STAGES = {"base": None, "grounded": "stage2", "relational": "stage3"}
 MAX_TOKENS = 128
 # Measured on the golden texts: the feed-forward layers lose most, embeddings and attention patterns least.
 LANGUAGE_STORAGE = (
-    Storage("embeddings", bits=7, block=64),
+    Storage("embeddings", bits=7, block=96),
     Storage("/self/query", bits=7, block=128),
     Storage("/self/key", bits=7, block=128),
-    Storage("/attention/", bits=8, block=64),
+    Storage("/attention/", bits=8, block=128),
     Storage("", bits=8, block=64),
 )
 

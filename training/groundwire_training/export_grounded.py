@@ -27,7 +27,7 @@ from .trunk import GRIDS, default_weights, load_trunk
 from .weights_onnx import Storage, store_weights
 
 # Photos forgive more than words: six bits cost no recall that can be measured, and save a megabyte.
-PHOTO_STORAGE = (Storage("", bits=6, block=128),)
+PHOTO_STORAGE = (Storage("", bits=6, block=256),)
 RELATION_STORAGE = (Storage("", bits=8, block=128),)
 
 

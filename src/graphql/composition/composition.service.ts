@@ -27,7 +27,7 @@ export async function composeTerms(request: ComposeRequest, context: Context): P
 async function composeVector(terms: TermInput[], method: CompositionMethod, context: Context) {
   if (method === CompositionMethod.SUM)
     return { text: null, vector: await sumTerms(terms, "terms", context) };
-  const subtracted = terms.filter(({ weight }) => weight < 0);
+  const subtracted = terms.filter(({ weight }) => (weight ?? 1) < 0);
   const joined = terms.filter((term) => !subtracted.includes(term));
   if (subtracted.length > 0 && joined.length === 0)
     throw new GroundwireError(
