@@ -21,7 +21,8 @@ let renewed = "";
 let last = 0;
 for (const { 0: whole, 1: kind, 2: source, 3: format, index } of readme.matchAll(EXAMPLE)) {
   const output = kind === "graphql" ? await query(source) : command(source);
-  renewed += readme.slice(last, index) + `\`\`\`${kind}\n${source}\`\`\`\n\n\`\`\`${format}\n${output}\n\`\`\``;
+  renewed +=
+    readme.slice(last, index) + `\`\`\`${kind}\n${source}\`\`\`\n\n\`\`\`${format}\n${output}\n\`\`\``;
   last = index + whole.length;
 }
 renewed += readme.slice(last);

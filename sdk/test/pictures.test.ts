@@ -65,7 +65,7 @@ test("fetching a picture stops at the call's signal", async () => {
 });
 
 test("without a file system a path is refused, not looked for", async () => {
-  const builtin = vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never);
+  const builtin = vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined);
   onTestFinished(() => builtin.mockRestore());
   await expect(toBase64Picture({ path: file }, fetch)).rejects.toThrow(/there is no file system here/);
 });

@@ -9,11 +9,19 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   neighbors: () => import("./neighbors.js"),
   index: async () => {
     const { INDEX_USAGE, runIndex } = await import("./index-command.js");
-    return { summary: "a folder of pictures or a file of texts into a collection", usage: INDEX_USAGE, run: runIndex };
+    return {
+      summary: "a folder of pictures or a file of texts into a collection",
+      usage: INDEX_USAGE,
+      run: runIndex,
+    };
   },
   reembed: async () => {
     const { REEMBED_USAGE, runReembed } = await import("./reembed-command.js");
-    return { summary: "a collection's vectors anew, of the served model", usage: REEMBED_USAGE, run: runReembed };
+    return {
+      summary: "a collection's vectors anew, of the served model",
+      usage: REEMBED_USAGE,
+      run: runReembed,
+    };
   },
   doctor: () => import("./doctor.js"),
 };

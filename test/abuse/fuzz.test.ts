@@ -77,7 +77,7 @@ function anySelection(type: string, depth: number): fc.Arbitrary<string> {
     );
     const below = isObjectType(schema.getType(named)) ? anySelection(named, depth + 1) : fc.constant("");
     return fc.tuple(args, below).map(([given, selection]) => {
-      const list = Object.entries(given).map(([name, value]) => `${name}: ${value as string}`);
+      const list = Object.entries(given).map(([name, value]) => `${name}: ${value}`);
       return `${chosen.name}${list.length > 0 ? `(${list.join(", ")})` : ""} ${selection}`;
     });
   });

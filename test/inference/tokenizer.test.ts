@@ -66,8 +66,7 @@ test("texts of equal keys have equal ids", () => {
         [a, a.toLowerCase()],
         [a, `  ${a} `],
       ] as const) {
-        if (keyOf(x) === keyOf(y))
-          expect(tokenize(x)).toEqual(tokenize(y));
+        if (keyOf(x) === keyOf(y)) expect(tokenize(x)).toEqual(tokenize(y));
       }
     }),
     { numRuns: 2000, seed: 7 },
