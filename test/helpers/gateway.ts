@@ -3,7 +3,8 @@ import { createServer, type GroundwireServer } from "../../src/server.js";
 
 /** A real gateway on the shipped bundle, without a port; `variables` are GROUNDWIRE_ variables less the prefix. */
 export function startGateway(variables: Record<string, string> = {}): Promise<GroundwireServer> {
-  const all = { LOG_LEVEL: "silent", PORT: "0", ...variables };
+  // A busy machine is slow, not wrong.
+  const all = { LOG_LEVEL: "silent", PORT: "0", REQUEST_TIMEOUT_MS: "300000", ...variables };
   const environment = Object.fromEntries(
     Object.entries(all).map(([name, value]) => [`GROUNDWIRE_${name}`, value]),
   );
