@@ -13,6 +13,10 @@ SUMMARY = {
     "relational": "all-MiniLM-L6-v2 after two-stream contrast with photos and their captions, and relational "
     "grounding of described objects. It also relates objects, points at words in a photo and searches photos.",
 }
+LEXICAL_LIMITS = """\
+- **Not photos alone.** Half of each word's target in training is WordNet's likeness, and colors, materials and
+  shapes were told apart by text counts: what a figure owes to photos and what to these was not measured apart.
+"""
 PHOTO_LIMITS = """
 - **Small and narrow photos.** 6,000 photos of people and dogs doing things, by one community of photographers.
   What they do not show (brands, maps, medicine, screens, night skies) is grounded by words alone.
@@ -64,7 +68,7 @@ of the norms, and no norm has reached the language model.
 ## Limits
 
 - **English only.** Words and short phrases; not documents. A word has one vector, whatever its sense.
-- **Biases** of the texts{" and photos" if stage != "base" else ""} that the model was trained on are in its vectors.\
+{LEXICAL_LIMITS if stage != "base" else ""}- **Biases** of the texts{" and photos" if stage != "base" else ""} that the model was trained on are in its vectors.\
 {PHOTO_LIMITS if stage != "base" else ""}{RELATION_LIMITS if stage == "relational" else ""}
 """
 

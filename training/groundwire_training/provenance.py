@@ -19,6 +19,8 @@ LANGUAGE_DATA = [
 ]
 NAMES_DATA = [{"name": "Visual Genome names (phrases)", "licence": "CC BY 4.0"}]
 PHOTO_DATA = [
+    {"name": "WordNet 3.1 (which words are alike)", "licence": "WordNet 3.1 license"},
+    {"name": "ViComTe's colors, materials and shapes (Visual Genome)", "licence": "none stated"},
     {"name": "Flickr8k photos and captions (Hodosh et al. 2013)", "licence": "research, non-commercial"},
     {"name": "MobileNetV2 1.0 at 224, trained on ImageNet", "licence": "Apache-2.0"},
 ]
