@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 
 from groundwire_training.axes import build_axes
 from groundwire_training.bundle import write_manifest
+from groundwire_training.calibration import language_grams, training_captions
 from groundwire_training.embedder import batches_by_length, pad
 from groundwire_training.export_grounded import export_stored, write_grounded
 from groundwire_training.golden import build_golden
@@ -45,6 +46,9 @@ LANGUAGE_STORAGE = (
     Storage("/attention/", bits=8, block=128),
     Storage("", bits=8, block=64),
 )
+
+
+CALIBRATION_WORDS = 400
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +100,9 @@ def run(args: argparse.Namespace) -> int:
         parity: dict[str, float] = {}
         if stage == "relational":
             note("relations, pictures, evidence")
-            parity = write_grounded(folder, args.run_dir, args.data, args.trunk_weights)
+            parity = write_grounded(
+                folder, args.run_dir, args.data, args.trunk_weights, bert=bert, tokenizer=tokenizer
+            )
         entries = build_lexicon(args.wordnet, args.data)[: args.lexicon_entries]
         write_bundle(folder, bert, tokenizer, fields, parity, entries=entries, data=args.data)
         if out.exists():
@@ -130,10 +136,6 @@ def write_bundle(
     """
     pooling, max_tokens = fields["pooling"], fields["maxTokens"]
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    note("language.onnx")
-    graph = language_graph(bert, pooling, max_tokens)
-    parity = {"language.onnx": export_stored(graph, folder / "language.onnx", LANGUAGE_STORAGE), **parity}
-
     known: dict[str, np.ndarray] = {}
 
     def embed(texts: list[str]) -> np.ndarray:
@@ -148,6 +150,11 @@ def write_bundle(
         with torch.no_grad():
             return pool(bert(row).last_hidden_state, torch.ones_like(row), pooling)[0].numpy()
 
+    note("language.onnx")
+    graph = language_graph(bert, pooling, max_tokens)
+    grams = language_grams(bert, tokenizer, calibration_texts(entries, data))
+    stored = export_stored(graph, folder / "language.onnx", LANGUAGE_STORAGE, grams)
+    parity = {"language.onnx": stored, **parity}
     note("lexicon")
     vectors = embed(entries)
     write_lexicon(folder, entries, vectors)
@@ -168,6 +175,12 @@ def write_bundle(
     }
     write_model_card(folder, manifest, lexicon_size=len(entries))
     write_manifest(folder, manifest)
+
+
+def calibration_texts(entries: list[str], data: Path | None) -> list[str]:
+    """Words and phrases of all frequencies and, where there are some, sentences. None is a golden text's twin."""
+    spread = entries[:: max(1, len(entries) // CALIBRATION_WORDS)]
+    return [*spread, *(training_captions(data) if data is not None else [])]
 
 
 def load_language_model(args: argparse.Namespace) -> tuple[Any, Tokenizer]:

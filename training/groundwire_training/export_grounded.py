@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
+from tokenizers import Tokenizer
+
+from .calibration import Grams, photo_grams
 from .graph_onnx import Graph, export_float32
-from .photo_onnx import GroundingGraph, grounding_graph, retrieval_graph, visual_graph
+from .photo_onnx import (
+    GroundingGraph,
+    VisualGraph,
+    folded,
+    grounding_graph,
+    retrieval_graph,
+    visual_graph,
+)
 from .prepare import NAME as PREPARE
 from .prepare import read_photos
 from .relations import RelationHead, write_predicates
@@ -31,29 +42,35 @@ PHOTO_STORAGE = (Storage("", bits=6, block=256),)
 RELATION_STORAGE = (Storage("", bits=8, block=128),)
 
 
-def write_grounded(folder: Path, run: Path, data: Path, trunk_weights: Path | None) -> dict[str, float]:
+def write_grounded(
+    folder: Path, run: Path, data: Path, trunk_weights: Path | None, *, bert: Any, tokenizer: Tokenizer
+) -> dict[str, float]:
     """Returns the float32 difference to PyTorch of every graph by its file name."""
     trunk_name = stage2_config(run).trunk
+    trunk = load_trunk(trunk_name, trunk_weights or default_weights(data, trunk_name))
     retrieval = load_retrieval(run)
     head, norm, subspace = load_grounding(run)
-    evidence = GroundingGraph(
-        load_match_heads(run, STAGE4),
-        load_cross_attention(run),
-        norm,
-        subspace,
-        head.imagined.log_scale.exp(),
-    )
-    trunk = load_trunk(trunk_name, trunk_weights or default_weights(data, trunk_name))
-    graphs: dict[str, tuple[Graph, tuple[Storage, ...]]] = {
-        "relations.onnx": (relations_graph(head), RELATION_STORAGE),
-        "visual.onnx": (visual_graph(trunk, load_visual(run, STAGE3), retrieval), PHOTO_STORAGE),
-        "grounding.onnx": (grounding_graph(evidence, GRIDS[trunk_name].positions), PHOTO_STORAGE),
-        "retrieval.onnx": (retrieval_graph(retrieval), PHOTO_STORAGE),
+    scale = head.imagined.log_scale.exp()
+    visual = VisualGraph(trunk, load_visual(run, STAGE3), folded(retrieval.photo)).eval()
+    text = folded(retrieval.text).eval()
+    match, attention = load_match_heads(run, STAGE4), load_cross_attention(run)
+    evidence = GroundingGraph(match, attention, norm, subspace, scale).eval()
+    grams = photo_grams(visual, text, evidence, bert=bert, tokenizer=tokenizer, data=data)
+    width = subspace.in_features
+    graphs = {
+        "visual.onnx": visual_graph(visual),
+        "retrieval.onnx": retrieval_graph(text, width),
+        "grounding.onnx": grounding_graph(evidence, GRIDS[trunk_name].positions),
     }
     write_operators(head, folder / "relations.bin")
     write_predicates(head.predicates, folder / "predicates.json")
     write_seen(head, folder, run, data)
-    return {name: export_stored(graph, folder / name, storages) for name, (graph, storages) in graphs.items()}
+    parity = {
+        "relations.onnx": export_stored(relations_graph(head), folder / "relations.onnx", RELATION_STORAGE)
+    }
+    for (name, graph), seen in zip(graphs.items(), grams, strict=True):
+        parity[name] = export_stored(graph, folder / name, PHOTO_STORAGE, seen)
+    return parity
 
 
 def write_seen(head: RelationHead, folder: Path, run: Path, data: Path) -> None:
@@ -62,10 +79,12 @@ def write_seen(head: RelationHead, folder: Path, run: Path, data: Path) -> None:
     write_triple_counts(count_seen(load_splits(data), head.predicates, graphs), folder / TRIPLES)
 
 
-def export_stored(graph: Graph, path: Path, storages: tuple[Storage, ...]) -> float:
+def export_stored(
+    graph: Graph, path: Path, storages: tuple[Storage, ...], grams: Grams | None = None
+) -> float:
     """Writes a graph with small storage; returns its float32 difference to PyTorch."""
     with tempfile.TemporaryDirectory() as scratch:
         float32 = Path(scratch) / path.name
         difference = export_float32(graph, float32)
-        store_weights(float32, path, storages)
+        store_weights(float32, path, storages, grams)
     return difference

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .cross_attention import CrossAttention
 from .graph_onnx import Graph
 from .images import IMAGE_SIZE
-from .retrieval import PooledHead, Retrieval
+from .retrieval import PooledHead
 from .two_stream import SharedHeads
 from .visual_stream import VisualStream
 
@@ -61,12 +61,12 @@ class GroundingGraph(nn.Module):
         return similarity_btp, self.subspace(grounded_bnd) * self.scale
 
 
-def visual_graph(trunk: nn.Module, visual: VisualStream, retrieval: Retrieval) -> Graph:
+def visual_graph(module: VisualGraph) -> Graph:
     def example(batch: int) -> tuple[Tensor, ...]:
         return (torch.rand(batch, 3, IMAGE_SIZE, IMAGE_SIZE) * 2 - 1,)
 
     return Graph(
-        module=VisualGraph(trunk, visual, folded(retrieval.photo)).eval(),
+        module=module,
         inputs={"image": {0: "batch"}},
         outputs={"grid": {0: "batch"}, "embedding": {0: "batch"}},
         example=example,
@@ -74,9 +74,8 @@ def visual_graph(trunk: nn.Module, visual: VisualStream, retrieval: Retrieval) -
     )
 
 
-def retrieval_graph(retrieval: Retrieval) -> Graph:
+def retrieval_graph(head: PooledHead, width: int) -> Graph:
     """`tokens` [B, T, D], `attention_mask` int64 [B, T] -> `embedding` [B, D], not normalised."""
-    width = retrieval.text.projection.in_features
 
     def example(batch: int, length: int) -> tuple[Tensor, ...]:
         mask = torch.ones(batch, length, dtype=torch.long)
@@ -85,7 +84,7 @@ def retrieval_graph(retrieval: Retrieval) -> Graph:
 
     axes = {0: "batch", 1: "length"}
     return Graph(
-        module=folded(retrieval.text).eval(),
+        module=head,
         inputs={"tokens": axes, "attention_mask": axes},
         outputs={"embedding": {0: "batch"}},
         example=example,
@@ -100,7 +99,7 @@ def grounding_graph(module: GroundingGraph, positions: int) -> Graph:
         return tuple(torch.randn(batch, rows, width) for rows in (positions, tokens, objects))
 
     return Graph(
-        module=module.eval(),
+        module=module,
         inputs={
             "grid": {0: "batch"},
             "tokens": {0: "batch", 1: "length"},

@@ -11,13 +11,15 @@ unpacked by arithmetic. Scales are float16, and codes are chosen for the scale a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from .rounding import gram_of, round_compensated
 
 # Smaller tensors (biases, norms, depthwise filters) cost nothing to keep exact.
 MIN_STORED_SIZE = 4096
@@ -46,10 +48,15 @@ class Layout(NamedTuple):
     reader: str  # name of the node
 
 
-def store_weights(source: Path, target: Path, storages: Sequence[Storage]) -> None:
+def store_weights(
+    source: Path,
+    target: Path,
+    storages: Sequence[Storage],
+    grams: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Rewrites the weights of a graph, each as the first of `storages` that its reader is in the scope of.
 
-    Raises `ValueError` for a number of bits that is not supported.
+    `grams` (see `rounding`) let the weights of linear layers make up for what rounding takes. Raises `ValueError` for a number of bits that is not supported.
     """
     for storage in storages:
         if storage.bits not in BITS:
@@ -63,7 +70,9 @@ def store_weights(source: Path, target: Path, storages: Sequence[Storage]) -> No
             kept.append(tensor)
             continue
         storage = next(storage for storage in storages if storage.scope in layout.reader)
-        stored, nodes = restore_nodes(tensor.name, list(tensor.dims), layout, storage)
+        stored, nodes = restore_nodes(
+            tensor.name, list(tensor.dims), layout, storage, gram_of(layout.reader, grams or {})
+        )
         added += stored
         restoring += nodes
     del graph.initializer[:]
@@ -92,13 +101,13 @@ def layout_of(tensor: TensorProto, nodes: list[NodeProto]) -> Layout | None:
 
 
 def restore_nodes(
-    name: str, shape: list[int], layout: Layout, storage: Storage
+    name: str, shape: list[int], layout: Layout, storage: Storage, gram: np.ndarray | None
 ) -> tuple[list[TensorProto], list[NodeProto]]:
     """(initializers, nodes) that give back a weight: blocks -> rows -> the layout that the graph reads."""
     # Depthwise filters have rows of nine, which do not fill whole groups of bytes.
     fits = storage.bits == 8 or layout.rows.shape[1] % (group_bytes(storage.bits) + 1) == 0
     storage = storage if fits else storage._replace(bits=8)
-    blocks, scale = quantize(layout.rows, storage)
+    blocks, scale = quantize(layout.rows, storage, gram)
     stored = [
         numpy_helper.from_array(scale, f"{name}.scale16"),
         numpy_helper.from_array(np.array(layout.rows.shape if layout.transposed else shape), f"{name}.shape"),
@@ -119,7 +128,9 @@ def restore_nodes(
     return stored, nodes
 
 
-def quantize(rows: np.ndarray, storage: Storage) -> tuple[np.ndarray, np.ndarray]:
+def quantize(
+    rows: np.ndarray, storage: Storage, gram: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Symmetric codes int8 [blocks, width] of a matrix's rows, and a float16 scale a block.
 
     A row whose length no block divides is one block.
@@ -131,8 +142,12 @@ def quantize(rows: np.ndarray, storage: Storage) -> tuple[np.ndarray, np.ndarray
     scale = np.where(peak > 0, peak / most, 1.0).astype(np.float16)
     # A scale too small for float16 would divide by zero: such a block is all zeros to float32's eye.
     scale = np.maximum(scale, np.finfo(np.float16).smallest_subnormal)
-    codes = np.rint(blocks / scale.astype(np.float32)[:, None])
-    return np.clip(codes, -most, most).astype(np.int8), scale
+    scales = np.broadcast_to(scale.astype(np.float32)[:, None], blocks.shape)
+    if gram is None:
+        codes = np.clip(np.rint(blocks / scales), -most, most)
+    else:
+        codes = round_compensated(rows, scales.reshape(rows.shape), gram, most).reshape(blocks.shape)
+    return codes.astype(np.int8), scale
 
 
 def group_bytes(bits: int) -> int:

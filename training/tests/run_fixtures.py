@@ -86,7 +86,8 @@ def write_data(data: Path) -> Path:
     """Norms, triples, captioned test photos and a small trunk, in the formats of the real ones."""
     write_norms(data)
     write_triples(data / "relations")
-    write_photos(data / "flickr8k")
+    for split in ("train", "test"):
+        write_photos(data / "flickr8k", split)
     config = MobileNetV2Config(depth_multiplier=0.35, finegrained_output=True, tf_padding=True)
     torch.manual_seed(1)
     MobileNetV2ForImageClassification(config).save_pretrained(data / "mobilenet-v2-imagenet")
@@ -117,20 +118,22 @@ def write_triples(folder: Path) -> None:
         (counts / f"{kind}_count.tsv").write_text("name\tcount\nstriped horse\t30\nred zebra\t20\n")
 
 
-def write_photos(folder: Path, photos: int = 6) -> None:
-    (folder / "images").mkdir(parents=True)
-    random = np.random.default_rng(6)
+def write_photos(folder: Path, split: str, photos: int = 6) -> None:
+    """Random pictures in a folder, the test's also as a tar file, with five captions each."""
+    random = np.random.default_rng(len(split))
+    pictures = folder / f"images_{split}"
+    pictures.mkdir(parents=True)
     notes = []
     for i in range(photos):
         pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / "images" / f"{i}.png")
-        notes += [
-            {"id": 5 * i + k, "image_id": i, "caption": " ".join(random.choice(WORDS, 4))} for k in range(5)
-        ]
-    with tarfile.open(folder / "images_test.tar", "w") as archive:
-        archive.add(folder / "images", "images")
+        Image.fromarray(pixels).save(pictures / f"{i}.png")
+        for k in range(5):
+            notes.append({"id": 5 * i + k, "image_id": i, "caption": " ".join(random.choice(WORDS, 4))})
+    if split == "test":
+        with tarfile.open(folder / "images_test.tar", "w") as archive:
+            archive.add(pictures, "images")
     images = [{"id": i, "file_name": f"{i}.png"} for i in range(photos)]
-    (folder / "captions_test.json").write_text(json.dumps({"images": images, "annotations": notes}))
+    (folder / f"captions_{split}.json").write_text(json.dumps({"images": images, "annotations": notes}))
 
 
 def write_wordnet(folder: Path) -> Path:

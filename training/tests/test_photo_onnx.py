@@ -13,6 +13,7 @@ from groundwire_training.cross_attention import CrossAttention
 from groundwire_training.graph_onnx import TOLERANCE, Graph, export_float32
 from groundwire_training.photo_onnx import (
     GroundingGraph,
+    VisualGraph,
     folded,
     grounding_graph,
     retrieval_graph,
@@ -57,12 +58,15 @@ def grounding(match: SharedHeads) -> GroundingGraph:
 
 def test_the_visual_graph_equals_pytorch_alone_and_in_a_batch(retrieval, tmp_path):
     visual = VisualStream(channels=CHANNELS, positions=POSITIONS, width=WIDTH, heads=4)
-    graph = visual_graph(TinyTrunk(), visual.eval(), retrieval)
-    assert export_float32(graph, tmp_path / "visual.onnx") <= TOLERANCE
+    module = VisualGraph(TinyTrunk(), visual, folded(retrieval.photo)).eval()
+    assert export_float32(visual_graph(module), tmp_path / "visual.onnx") <= TOLERANCE
 
 
 def test_the_retrieval_graph_equals_pytorch_at_every_length(retrieval, tmp_path):
-    assert export_float32(retrieval_graph(retrieval), tmp_path / "retrieval.onnx") <= TOLERANCE
+    assert (
+        export_float32(retrieval_graph(folded(retrieval.text), WIDTH), tmp_path / "retrieval.onnx")
+        <= TOLERANCE
+    )
 
 
 def test_the_grounding_graph_takes_any_number_of_words_and_objects(retrieval, tmp_path):
