@@ -114,18 +114,12 @@ def grounding_graph(module: GroundingGraph, positions: int) -> Graph:
     )
 
 
-def folded(head: PooledHead) -> PooledHead:
-    """The same head, smaller: its projection and its hidden layer, with nothing between, as one linear map."""
-    joined = copy.deepcopy(head)
-    joined.hidden = join(head.projection, head.hidden)
-    joined.projection = nn.Identity()
-    return joined
-
-
 @torch.no_grad()
-def join(first: nn.Linear, second: nn.Linear) -> nn.Linear:
-    """second(first(x)) as one linear map."""
-    joined = nn.Linear(first.in_features, second.out_features)
-    joined.weight.copy_((second.weight.double() @ first.weight.double()).float())
-    joined.bias.copy_((second.weight.double() @ first.bias.double() + second.bias.double()).float())
+def folded(head: PooledHead) -> PooledHead:
+    """The same head, smaller: its projection and its hidden layer as one linear map."""
+    joined = copy.deepcopy(head)
+    weight, bias = joined.joined_weights()
+    joined.hidden.weight.copy_(weight)
+    joined.hidden.bias.copy_(bias)
+    joined.projection = None
     return joined

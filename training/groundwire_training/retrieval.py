@@ -48,7 +48,7 @@ class PooledHead(nn.Module):
             raise ValueError(f"pooling: must be one of {', '.join(POOLINGS)}, got {config.pooling!r}")
         if width % config.pooling_heads:
             raise ValueError(f"pooling_heads: must divide the width {width}, got {config.pooling_heads}")
-        self.projection = nn.Linear(projection.in_features, width)
+        self.projection: nn.Linear | None = nn.Linear(projection.in_features, width)
         self.projection.load_state_dict(projection.state_dict())
         self.projection.requires_grad_(False)
         self.hidden = nn.Linear(width, width)
@@ -61,17 +61,35 @@ class PooledHead(nn.Module):
         self.skip = nn.Linear(trunk_channels, width) if trunk_channels else None
 
     def forward(self, states_bnd: Tensor, mask_bn: Tensor, trunk_bc: Tensor | None = None) -> Tensor:
-        hidden_bnd = torch.relu(self.hidden(self.projection(states_bnd)))
-        out_bnd = self.out(self.dropout(hidden_bnd)).float()
+        """Not normalised, [B, D]. What is linear is done once: after pooling, and on the weights."""
+        hidden_bnd = torch.relu(self.project(states_bnd))
         if self.weigh is None:
-            scores_bnh = out_bnd.new_zeros(*out_bnd.shape[:2], 1)
+            scores_bnh = hidden_bnd.new_zeros(*hidden_bnd.shape[:2], 1)
         else:
-            scores_bnh = self.weigh(hidden_bnd).float()
+            scores_bnh = self.weigh(hidden_bnd)
         # Equal scores under the mask are the masked mean.
-        weights_bnh = scores_bnh.masked_fill(mask_bn.unsqueeze(-1) == 0, float("-inf")).softmax(1)
-        heads_bnhk = out_bnd.unflatten(2, (weights_bnh.shape[2], -1))
-        pooled_bd = (heads_bnhk * weights_bnh.unsqueeze(-1)).sum(1).flatten(1)
+        masked_bnh = scores_bnh.float().masked_fill(mask_bn.unsqueeze(-1) == 0, float("-inf"))
+        weights_bhn = masked_bnh.softmax(1).to(hidden_bnd.dtype).transpose(1, 2)
+        pooled_bd = self.own_shares(self.out(weights_bhn @ self.dropout(hidden_bnd)))
         return pooled_bd if self.skip is None else pooled_bd + self.skip(self.dropout(trunk_bc)).float()
+
+    def project(self, states_bnd: Tensor) -> Tensor:
+        if self.projection is None:
+            return self.hidden(states_bnd)
+        return nn.functional.linear(states_bnd, *self.joined_weights())
+
+    def joined_weights(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the projection and the hidden layer, with nothing between, as one map."""
+        assert self.projection is not None, "a folded head has been joined before"
+        weight, bias = self.projection.weight, self.projection.bias
+        return self.hidden.weight @ weight, self.hidden.weight @ bias + self.hidden.bias
+
+    def own_shares(self, out_bhd: Tensor) -> Tensor:
+        """Of each pooling head's output the share of the width that is its own: [B, H, D] -> [B, D]."""
+        heads = out_bhd.shape[1]
+        shares_bhhk = out_bhd.float().unflatten(2, (heads, -1))
+        own_hh1 = torch.eye(heads, device=out_bhd.device).unsqueeze(-1)
+        return (shares_bhhk * own_hh1).sum(1).flatten(1)
 
 
 class Retrieval(nn.Module):

@@ -146,8 +146,13 @@ class Stage4:
         }
 
     def parameter_groups(self) -> list[dict[str, Any]]:
+        match = {id(p) for p in self.model.match.parameters()}
         learnable = [p for p in self.model.parameters() if p.requires_grad]
-        return [{"params": learnable, "lr": self.config.learning_rate}]
+        groups = [
+            {"params": [p for p in learnable if id(p) not in match], "lr": self.config.learning_rate},
+            {"params": [p for p in learnable if id(p) in match], "lr": self.config.matchmap_learning_rate},
+        ]
+        return [group for group in groups if group["params"]]
 
     def set_training(self) -> None:
         self.model.train()

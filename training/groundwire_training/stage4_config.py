@@ -20,6 +20,7 @@ class Stage4Config(LoopConfig):
     trunk_skip: bool = False  # the photo's embedding also sees the mean of the trunk's own grid
     mirror: bool = False  # half of the photos are mirrored
     matchmap_weight: float = 0.0  # refits stage 2's two linear heads to the streams that stage 3 moved
+    matchmap_learning_rate: float = 2e-4
     matchmap_rows: int = 64  # of a batch, on one rank, that the refit sees
     max_caption_tokens: int = 64
 
