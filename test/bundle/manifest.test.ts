@@ -10,9 +10,10 @@ function withFields(fields: object): () => unknown {
   return () => parseManifest(signManifest({ ...(JSON.parse(shipped) as object), ...fields }));
 }
 
-test("the exporter's checksum and the gateway's are taken in the same way", () => {
-  expect(signManifest(JSON.parse(shipped) as object)).toBe(shipped);
-  expect(parseManifest(shipped).formatVersion).toBe(1);
+test("the exporter's checksum is over the very bytes of its file", () => {
+  expect(parseManifest(shipped)).toEqual(JSON.parse(shipped));
+  const respaced = shipped.replace('"formatVersion": 1', '"formatVersion":  1');
+  expect(() => parseManifest(respaced)).toThrow("the file was altered");
 });
 
 test.each([
