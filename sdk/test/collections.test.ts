@@ -161,7 +161,7 @@ test("pictures from every source are stored, and unreadable ones are reported", 
   expect(failed.every(({ error }) => isImageUnreadableError(error))).toBe(true);
   const self = await client.searchImages(
     id,
-    { image: red as Buffer, textWeight: 0 },
+    { image: red as Buffer },
     { first: 1, thumbnails: true },
   );
   expect(self.items[0]).toMatchObject({ id: "red", rank: 1, metadata: { color: ["red"] } });

@@ -597,7 +597,7 @@ export type Space =
 /** A text and how much it counts. */
 export type TermInput = {
   text: Scalars['String']['input'];
-  /** Negative to subtract. */
+  /** -1000 to 1000; negative to subtract. */
   weight?: InputMaybe<Scalars['Float']['input']>;
 };
 
