@@ -45,7 +45,6 @@ interface Prepared<Wire> {
   index: number;
   id: string;
   wire: Wire;
-  bytes: number;
 }
 
 /** Failures that may spare the next chunk; any other would meet it just the same. */
@@ -67,14 +66,16 @@ export async function sendInChunks<Item extends { id: string }, Wire>(
   const failed: FailedItem[] = [];
   let upserted = 0;
   let stopped = false;
-  const source = createSource(plan.items);
+  const source = createSource(plan.items, Math.min(plan.limits.maxTexts, plan.maxItems));
 
   async function work(): Promise<void> {
-    const filler = createFiller(plan, source.next, (failure) => failed.push(failure));
-    for (let chunk = await filler(); chunk.length > 0 && !stopped; chunk = await filler()) {
-      if (signal?.aborted) throw aborted(signal);
-      await deliver(chunk);
-      onProgress?.({ upserted, failed: failed.length });
+    for (let block = await source.take(); block.length > 0 && !stopped; block = await source.take()) {
+      for await (const chunk of prepareChunks(plan, block, (failure) => failed.push(failure))) {
+        if (signal?.aborted) throw aborted(signal);
+        if (stopped) return;
+        await deliver(chunk);
+        onProgress?.({ upserted, failed: failed.length });
+      }
     }
   }
 
@@ -103,23 +104,33 @@ export async function sendInChunks<Item extends { id: string }, Wire>(
   return { upserted, failed: failed.sort((a, b) => a.index - b.index) };
 }
 
+interface Placed<Item> {
+  index: number;
+  item: Item;
+}
+
 interface Source<Item> {
-  /** The next item with its place; undefined after the last one. */
-  next: () => Promise<{ index: number; item: Item } | undefined>;
+  /** The next items with their places; none after the last one. */
+  take: () => Promise<Placed<Item>[]>;
   close: () => Promise<void>;
 }
 
-/** One item after the other, whoever asks: not every async iterator bears two questions at once. */
-function createSource<Item>(items: Iterable<Item> | AsyncIterable<Item>): Source<Item> {
+/** One block after the other, whoever asks: not every async iterator bears two questions at once. */
+function createSource<Item>(items: Iterable<Item> | AsyncIterable<Item>, blockSize: number): Source<Item> {
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let last: Promise<unknown> = Promise.resolve();
   let index = 0;
-  async function pull(): Promise<{ index: number; item: Item } | undefined> {
-    const step = await iterator.next();
-    return step.done ? undefined : { index: index++, item: step.value };
+  async function pull(): Promise<Placed<Item>[]> {
+    const block: Placed<Item>[] = [];
+    while (block.length < blockSize) {
+      const step = await iterator.next();
+      if (step.done) break;
+      block.push({ index: index++, item: step.value });
+    }
+    return block;
   }
   return {
-    next() {
+    take() {
       const mine = last.then(pull);
       last = mine.catch(() => undefined);
       return mine;
@@ -130,44 +141,28 @@ function createSource<Item>(items: Iterable<Item> | AsyncIterable<Item>): Source
   };
 }
 
-/** Answers with the next chunk, which is empty after the last item. */
-function createFiller<Item extends { id: string }, Wire>(
-  { prepare, limits, maxItems }: BulkPlan<Item, Wire>,
-  next: Source<Item>["next"],
+/** Prepares a block's items one by one, so that only what fits a request is in memory, and groups them to such. */
+async function* prepareChunks<Item extends { id: string }, Wire>(
+  { prepare, limits }: BulkPlan<Item, Wire>,
+  block: readonly Placed<Item>[],
   reportFailure: (failure: FailedItem) => void,
-): () => Promise<Prepared<Wire>[]> {
-  const mostItems = Math.min(limits.maxTexts, maxItems);
-  const mostBytes = limits.maxBodyBytes * SHARE_OF_BODY;
-  let held: Prepared<Wire> | undefined;
-
-  async function prepareNext(): Promise<Prepared<Wire> | undefined> {
-    for (let found = await next(); found; found = await next()) {
-      const { index, item } = found;
-      try {
-        const wire = await prepare(item);
-        return { index, id: item.id, wire, bytes: JSON.stringify(wire).length };
-      } catch (error) {
-        if (!isGroundwireError(error) || error.code === "ABORTED") throw error;
-        reportFailure({ index, id: item.id, error });
-      }
+): AsyncGenerator<Prepared<Wire>[]> {
+  const room = limits.maxBodyBytes * SHARE_OF_BODY;
+  let chunk: Prepared<Wire>[] = [];
+  let bytes = 0;
+  for (const { index, item } of block) {
+    const wire = await Promise.resolve(prepare(item)).catch((error: unknown) => {
+      if (!isGroundwireError(error) || error.code === "ABORTED") throw error;
+      reportFailure({ index, id: item.id, error });
+    });
+    if (wire === undefined) continue;
+    const size = JSON.stringify(wire).length;
+    if (chunk.length > 0 && bytes + size > room) {
+      yield chunk;
+      [chunk, bytes] = [[], 0];
     }
-    return undefined;
+    chunk.push({ index, id: item.id, wire });
+    bytes += size;
   }
-
-  return async function fill() {
-    const chunk: Prepared<Wire>[] = [];
-    let bytes = 0;
-    while (chunk.length < mostItems) {
-      const entry = held ?? (await prepareNext());
-      held = undefined;
-      if (!entry) break;
-      if (chunk.length > 0 && bytes + entry.bytes > mostBytes) {
-        held = entry;
-        break;
-      }
-      chunk.push(entry);
-      bytes += entry.bytes;
-    }
-    return chunk;
-  };
+  if (chunk.length > 0) yield chunk;
 }

@@ -47,7 +47,7 @@ test("no more chunks are in flight than concurrency allows", async () => {
     setTimeout(() => {
       running--;
       store(() => undefined)(response, request);
-    }, 20);
+    }, 300);
   });
   const report = await connect({ url }).upsertTexts("phrases", items, { concurrency: 2 });
   expect(report.upserted).toBe(1000);

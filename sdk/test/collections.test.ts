@@ -159,11 +159,7 @@ test("pictures from every source are stored, and unreadable ones are reported", 
     [3, "broken"],
   ]);
   expect(failed.every(({ error }) => isImageUnreadableError(error))).toBe(true);
-  const self = await client.searchImages(
-    id,
-    { image: red as Buffer, textWeight: 0 },
-    { first: 1, thumbnails: true },
-  );
+  const self = await client.searchImages(id, { image: red as Buffer }, { first: 1, thumbnails: true });
   expect(self.items[0]).toMatchObject({ id: "red", rank: 1, metadata: { color: ["red"] } });
   expect(self.items[0]?.similarity).toBeCloseTo(1, 4);
   expect(self.items[0]?.thumbnail).toMatch(/^data:image\/jpeg;base64,/);

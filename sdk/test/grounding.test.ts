@@ -21,13 +21,15 @@ test("every word has its map over the photo", async () => {
   expect(grounding).not.toHaveProperty("overlay");
 });
 
-test("the overlay is a PNG of the photo's size, of one word or of all", async () => {
+test("the overlay is a PNG as wide as the photo, of one word or of all", async () => {
   const [all, dog] = await Promise.all([
     client.ground(photo, "a dog", { overlay: true }),
     client.ground(photo, "a dog", { overlay: 1 }),
   ]);
   const { format, width, height } = await sharp(dog.overlay).metadata();
-  expect([format, width, height]).toEqual(["png", 320, 200]);
+  expect([format, width]).toEqual(["png", 320]);
+  // Below the photo there may be a legend.
+  expect(height).toBeGreaterThanOrEqual(200);
   expect(Buffer.compare(all.overlay, dog.overlay)).not.toBe(0);
 });
 

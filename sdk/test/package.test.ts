@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { expect, inject, test } from "vitest";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
-const ask = `createClient({ url: process.argv[1] }).embed("zebra").then(({ text, vector }) =>
+const ask = `createClient({ url: process.argv[1], timeoutMs: 110_000 }).embed("zebra").then(({ text, vector }) =>
   console.log(text, vector instanceof Float32Array, vector.length > 0));`;
 
 test.each([

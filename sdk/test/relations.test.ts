@@ -1,9 +1,14 @@
 import { inject, expect, test } from "vitest";
-import { isBadUserInputError, isUnknownPredicateError, unwrap } from "../src/index.js";
+import { isBadUserInputError, isUnknownPredicateError, unwrap, type RelationScore } from "../src/index.js";
 import { halves } from "../../test/helpers/pictures.js";
 import { connect, connectRelational, observe } from "./helpers/clients.js";
 
 const client = connectRelational();
+
+/** Without the last digits, which differ between batches of different sizes. */
+function shown(relations: readonly RelationScore[] = []): string[] {
+  return relations.map(({ predicate, score, count }) => `${predicate.name} ${score.toFixed(3)} ${count}`);
+}
 
 test("predicates bring aliases, inverses and counts", async () => {
   const predicates = await client.predicates();
@@ -21,7 +26,9 @@ test("relations come best first, with what training saw of the triple", async ()
   expect(scores).toEqual([...scores].sort((a, b) => b - a));
   const ride = relations.find(({ predicate }) => predicate.name === "ride");
   expect(ride).toMatchObject({ seen: true, count: 12 });
-  expect(await client.inferRelations("man", "horse", { first: 1 })).toEqual(relations.slice(0, 1));
+  expect(shown(await client.inferRelations("man", "horse", { first: 1 }))).toEqual(
+    shown(relations).slice(0, 1),
+  );
 });
 
 test("the relations of one tick are one list", async () => {
@@ -46,8 +53,8 @@ test("many pairs keep their order around a bad one", async () => {
   expect(isBadUserInputError(bad) && bad.message).toContain("pairs[550]");
   answered.splice(550, 1);
   const relations = unwrap(answered);
-  expect(relations[597]).toEqual(relations[0]);
-  expect(relations[0]).toEqual(await client.inferRelations("man", "car", { first: 1 }));
+  expect(shown(relations[596])).toEqual(shown(relations[0]));
+  expect(shown(relations[0])).toEqual(shown(await client.inferRelations("man", "car", { first: 1 })));
 });
 
 test("a photo changes what is inferred", async () => {
@@ -82,7 +89,9 @@ test("an alias is understood, and an unknown predicate is refused with known one
 
 test("a concept brings its relations to an object", async () => {
   const concept = await client.concept("man", { relationsTo: { object: "horse", first: 2 } });
-  expect(concept.relationsTo).toEqual(await client.inferRelations("man", "horse", { first: 2 }));
+  expect(shown(concept.relationsTo)).toEqual(
+    shown(await client.inferRelations("man", "horse", { first: 2 })),
+  );
   expect(await client.concept("man")).not.toHaveProperty("relationsTo");
 });
 

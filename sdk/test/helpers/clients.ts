@@ -8,9 +8,12 @@ declare module "vitest" {
   }
 }
 
+/** Longer than the client's default: a busy machine is no failure. */
+const TIMEOUT_MS = 110_000;
+
 /** A client of the gateway with the shipped bundle, or of `url`. */
 export function connect(options: Partial<ClientOptions> = {}): Client {
-  return createClient({ url: inject("gatewayUrl"), ...options });
+  return createClient({ url: inject("gatewayUrl"), timeoutMs: TIMEOUT_MS, ...options });
 }
 
 /** A client of the gateway that knows pictures and relations. */

@@ -24,7 +24,7 @@ export async function startRawServer(
     let body = "";
     request.on("data", (chunk: Buffer) => (body += chunk.toString()));
     request.on("end", () => {
-      const { query, variables } = JSON.parse(body) as Received;
+      const { query, variables } = JSON.parse(body || "{}") as Received;
       const entry = { query, variables, headers: request.headers, at: performance.now() };
       received.push(entry);
       answers[Math.min(received.length, answers.length) - 1]?.(response, entry);
