@@ -4,9 +4,11 @@ import { GroundwireError } from "../errors.js";
 import { groundText, type TextGrounding, type WordMap } from "../grounding/ground-text.js";
 import { renderOverlay } from "../grounding/overlay.js";
 import type { Encoded } from "../inference/encoder.js";
-import { encodePhoto, encodeTexts, withRelations } from "./services.js";
+import { encodePhoto, encodeTexts, withRelations } from "./with-relations.js";
 
-export const GROUND_USAGE = `groundwire ground PHOTO TEXT [-o OUT.png] [--json] [--model BUNDLE]`;
+export const summary = "where in a photo the words of a text are";
+
+export const usage = `groundwire ground PHOTO TEXT [-o OUT.png] [--json] [--model BUNDLE]`;
 
 const OPTIONS = {
   output: { type: "string", short: "o" },
@@ -18,11 +20,11 @@ const OPTIONS = {
  * @returns the exit status
  * @throws GroundwireError, or a TypeError of `parseArgs`, for arguments that are wrong.
  */
-export async function runGround(args: readonly string[]): Promise<number> {
+export async function run(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   const [path, text] = positionals;
   if (positionals.length !== 2 || !path || !text) {
-    const message = `ground takes a photo and a text, has ${positionals.length} arguments\n${GROUND_USAGE}`;
+    const message = `ground takes a photo and a text, has ${positionals.length} arguments\n${usage}`;
     throw new GroundwireError("BAD_USER_INPUT", message);
   }
   const found = await withRelations(values.model, async ({ visual, encoder, relations }) => {

@@ -7,6 +7,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   serve: () => import("./serve.js"),
   embed: () => import("./embed.js"),
   neighbors: () => import("./neighbors.js"),
+  relations: () => import("./relations.js"),
+  ground: () => import("./ground.js"),
   index: async () => {
     const { INDEX_USAGE, runIndex } = await import("./index-command.js");
     return {

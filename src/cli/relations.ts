@@ -2,9 +2,11 @@ import { parseArgs } from "node:util";
 import { GroundwireError } from "../errors.js";
 import { rankPredicates, type RankedPredicate } from "../relations/ranking.js";
 import { scoreInPhoto } from "../relations/photo-pair.js";
-import { encodePhoto, encodeTexts, withRelations, type RelationalServices } from "./services.js";
+import { encodePhoto, encodeTexts, withRelations, type RelationalServices } from "./with-relations.js";
 
-export const RELATIONS_USAGE = `groundwire relations SUBJECT OBJECT [--image FILE] [--first 10] [--json] [--model BUNDLE]
+export const summary = "predicates that relate two things, or what completes a triple";
+
+export const usage = `groundwire relations SUBJECT OBJECT [--image FILE] [--first 10] [--json] [--model BUNDLE]
 groundwire relations SUBJECT ? --predicate NAME     what completes the triple
 groundwire relations ? OBJECT --predicate NAME`;
 
@@ -23,14 +25,12 @@ const MISSING = "?";
  * @returns the exit status
  * @throws GroundwireError, or a TypeError of `parseArgs`, for arguments that are wrong.
  */
-export async function runRelations(args: readonly string[]): Promise<number> {
+export async function run(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   const [subject, object] = positionals;
   const first = Number(values.first);
   if (positionals.length !== 2 || !subject || !object)
-    throw bad(
-      `relations takes a subject and an object, has ${positionals.length} arguments\n${RELATIONS_USAGE}`,
-    );
+    throw bad(`relations takes a subject and an object, has ${positionals.length} arguments\n${usage}`);
   if (!Number.isInteger(first) || first < 1)
     throw bad(`--first must be a whole number of at least 1, is ${values.first}`);
   const lines = await withRelations(values.model, async (services) => {

@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { requireFile, resolveBundleDirectory } from "../bundle/bundle.js";
-import { readConfig } from "../config.js";
+import { requireFile } from "../bundle/bundle.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
 import type { Encoded, Encoder } from "../inference/encoder.js";
 import type { TextOutput } from "../inference/protocol.js";
 import type { EncodedPicture, VisualEncoder } from "../pictures/visual-encoder.js";
 import type { Relations } from "../relations/relations.js";
-import { startServices, type Services } from "../services.js";
+import type { Services } from "../services.js";
+import { withServices } from "./with-services.js";
 
 export type RelationalServices = Services & { relations: Relations };
 
@@ -19,14 +19,10 @@ export async function withRelations<T>(
   model: string | undefined,
   action: (services: RelationalServices) => Promise<T>,
 ): Promise<T> {
-  const config = readConfig();
-  const services = await startServices(resolveBundleDirectory(model ?? config.model), config);
-  try {
+  return withServices(model, (services) => {
     requireFile(services.bundle, "relations.bin", "this command");
-    return await action(services as RelationalServices);
-  } finally {
-    await services.close();
-  }
+    return action(services as RelationalServices);
+  });
 }
 
 /** @throws GroundwireError of the first bad text. */
