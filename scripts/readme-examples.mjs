@@ -9,6 +9,7 @@ import { ensureBuilt, ensureInstalled, root } from "./setup.mjs";
 
 ensureInstalled();
 ensureBuilt();
+const { format, resolveConfig } = await import("prettier");
 const { readConfig } = await import("../dist/config.js");
 const { createServer } = await import("../dist/server.js");
 
@@ -25,7 +26,7 @@ for (const { 0: whole, 1: kind, 2: source, 3: format, index } of readme.matchAll
     readme.slice(last, index) + `\`\`\`${kind}\n${source}\`\`\`\n\n\`\`\`${format}\n${output}\n\`\`\``;
   last = index + whole.length;
 }
-renewed += readme.slice(last);
+renewed = await format(renewed + readme.slice(last), { ...(await resolveConfig(path)), parser: "markdown" });
 await server.stop();
 
 if (process.argv.includes("--check")) process.exit(renewed === readme ? 0 : 1);
@@ -49,7 +50,7 @@ function command(source) {
   return shortenLine(stdout.trim() || stderr.trim());
 }
 
-/** Vectors are long, similarities have more digits than meaning. */
+/** Vectors are long, and similarities have more digits than meaning. */
 function shorten(value) {
   if (Array.isArray(value)) return value.map(shorten);
   if (typeof value === "number") return Number(value.toFixed(4));
@@ -63,10 +64,10 @@ function shortenLine(text) {
   return text.replace(/("vector":\[(?:[-\d.e]+,){2})[-\d.e,]+\]/g, "$1...]").replaceAll(root, ".");
 }
 
-/** JSON with one line for what fits in one. */
+/** JSON with one line for what fits in one; Prettier does the spaces. */
 function render(value, indent = "") {
   const flat = JSON.stringify(value);
-  if (flat.length + indent.length <= 100 || typeof value !== "object") return spaced(flat);
+  if (flat.length + indent.length <= 90 || typeof value !== "object") return flat;
   const deeper = `${indent}  `;
   const isList = Array.isArray(value);
   const items = isList
@@ -74,9 +75,4 @@ function render(value, indent = "") {
     : Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${render(item, deeper)}`);
   const [open, close] = isList ? "[]" : "{}";
   return `${open}\n${items.map((item) => deeper + item).join(",\n")}\n${indent}${close}`;
-}
-
-/** Spaces after the commas and colons that stand outside of strings. */
-function spaced(json) {
-  return json.replace(/"(?:[^"\\]|\\.)*"|[,:]/g, (part) => (part.length === 1 ? `${part} ` : part));
 }

@@ -10,20 +10,12 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   relations: () => import("./relations.js"),
   ground: () => import("./ground.js"),
   index: async () => {
-    const { INDEX_USAGE, runIndex } = await import("./index-command.js");
-    return {
-      summary: "a folder of pictures or a file of texts into a collection",
-      usage: INDEX_USAGE,
-      run: runIndex,
-    };
+    const { INDEX_USAGE: usage, runIndex: run } = await import("./index-command.js");
+    return { summary: "a folder of pictures or a file of texts into a collection", usage, run };
   },
   reembed: async () => {
-    const { REEMBED_USAGE, runReembed } = await import("./reembed-command.js");
-    return {
-      summary: "a collection's vectors anew, of the served model",
-      usage: REEMBED_USAGE,
-      run: runReembed,
-    };
+    const { REEMBED_USAGE: usage, runReembed: run } = await import("./reembed-command.js");
+    return { summary: "a collection's vectors anew, of the served model", usage, run };
   },
   doctor: () => import("./doctor.js"),
 };
