@@ -170,6 +170,8 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
       counts.cacheHits += 1;
       return cached;
     }
+    // Nobody waits any more for the rest of a long list.
+    if (deadline.over) return deadline.expired;
     const flight = joinFlight(flights.get(key)) ?? launch(key, job, timings);
     try {
       return await Promise.race([flight.promise, deadline.expired]);
