@@ -1,9 +1,10 @@
+import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { BundleError, loadBundle } from "../../src/bundle/bundle.js";
-import { REQUIRED_FILES, type Manifest } from "../../src/bundle/manifest.js";
+import type { Manifest } from "../../src/bundle/manifest.js";
 import { copyBundle, describeFile, shippedBundle, type BundleCopy } from "../helpers/bundle.js";
 
-const everyFile = ["manifest.json", ...REQUIRED_FILES];
+const everyFile = readdirSync(shippedBundle);
 
 async function faultOf(copy: BundleCopy): Promise<BundleError> {
   const error: unknown = await loadBundle(copy.directory).catch((reason: unknown) => reason);
