@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from .trunk import Grid
-from .visual_stream import VisualStream
+from .trunk import GRIDS
+from .visual_stream import VisualStream, make_visual
 
 POOLED_SIDE = 7
 
@@ -57,15 +57,10 @@ class VisualClassifier(nn.Module):
 
 
 def make_classifier(
-    grid: Grid, *, width: int, heads: int, hidden: int, classes: int, dropout: float, position: str
+    trunk: str, *, width: int, heads: int, hidden: int, classes: int, dropout: float, position: str
 ) -> VisualClassifier:
-    visual = VisualStream(
-        channels=grid.channels,
-        positions=grid.positions,
-        width=width,
-        heads=heads,
-        dropout=dropout,
-        position=position,
+    visual = make_visual(trunk, width=width, heads=heads, dropout=dropout, position=position)
+    head = ClassifierHead(
+        side=GRIDS[trunk].side, width=width, hidden=hidden, classes=classes, dropout=dropout
     )
-    head = ClassifierHead(side=grid.side, width=width, hidden=hidden, classes=classes, dropout=dropout)
     return VisualClassifier(visual, head)

@@ -58,6 +58,7 @@ class Stage2Config(LoopConfig):
     top_layers: int  # BERT layers that learn, counted from the last
     dropout: float
     visual_learning_rate: float
+    tail_learning_rate: float = 0.0  # of the layers that a trunk leaves to the visual stream
     sigma: float = 0.1
     heads: int = 12
     position: str = "learned"
@@ -127,6 +128,7 @@ STAGE2_PRESETS = {
         batch_size=128,
         learning_rate=1e-4,
         visual_learning_rate=6e-4,
+        tail_learning_rate=1e-4,
         betas=(0.9, 0.98),
         weight_decay=1e-4,
         schedule="cosine",
@@ -134,7 +136,7 @@ STAGE2_PRESETS = {
         clip_norm=5.0,
         patience=4,
         bf16=True,
-        trunk="mobilenet_v2",
+        trunk="mobilenet_v2_tuned",
         top_layers=6,
         dropout=0.2,
         head_gain=0.1,
@@ -147,7 +149,7 @@ STAGE2_PRESETS = {
         distill_words=256,
         taxonomy_share=0.75,
         target_power=0.65,
-        lexical_weight=3.0,
+        lexical_weight=5.0,
         property_weight=0.3,
         property_objects=8,
     ),
@@ -158,7 +160,8 @@ STAGE2_PRESETS = {
         max_photos=SMOKE_PHOTOS,
         learning_rate=1e-4,
         visual_learning_rate=6e-4,
-        trunk="mobilenet_v2",
+        tail_learning_rate=1e-4,
+        trunk="mobilenet_v2_tuned",
         top_layers=2,
         dropout=0.1,
         head_gain=0.1,

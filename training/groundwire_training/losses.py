@@ -26,6 +26,22 @@ def symmetric_cross_entropy(scores_bb: Tensor, offset: int = 0) -> Tensor:
     return (cross_entropy(scores_bb, target) + cross_entropy(scores_bb.T, target)) / 2
 
 
+def grouped_cross_entropy(scores_bt: Tensor) -> Tensor:
+    """Both directions between B photos and their T = B * K texts, photo by photo.
+
+    A photo's other texts are no negatives of the one that is its target. With one text a photo this is
+    `symmetric_cross_entropy`.
+    """
+    photos, texts = scores_bt.shape
+    owner_t = torch.arange(photos, device=scores_bt.device).repeat_interleave(texts // photos)
+    text_to_photo = cross_entropy(scores_bt.T, owner_t)
+    own_bt = owner_t == torch.arange(photos, device=scores_bt.device).unsqueeze(1)
+    others_b1 = scores_bt.masked_fill(own_bt, float("-inf")).logsumexp(1, keepdim=True)
+    own_bk = scores_bt[own_bt].view(photos, -1)
+    photo_to_text = (torch.logaddexp(own_bk, others_b1) - own_bk).mean()
+    return (photo_to_text + text_to_photo) / 2
+
+
 def multi_positive_cross_entropy(scores: Tensor, positive: Tensor) -> Tensor:
     """-log of the share of a row's softmax that falls on its positives; rows without one do not count.
 

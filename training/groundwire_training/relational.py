@@ -85,6 +85,8 @@ class Relational(nn.Module):
             }
         )
         freeze_language(language, top_layers=top_layers)
+        if visual.tail is not None:
+            visual.tail.requires_grad_(False)
 
     def forward(self, batch: RelationalBatch) -> RelationalOutput:
         texts_ud = self.embed(batch.texts)

@@ -20,7 +20,7 @@ POOLINGS = ("mean", "attention")
 
 @dataclass(frozen=True)
 class RetrievalBatch:
-    """One rank's photos and one caption of each, as states of the frozen streams."""
+    """One rank's photos and their captions, photo by photo, as states of the frozen streams."""
 
     grid_bpd: Tensor
     trunk_bc: Tensor  # mean of the trunk's grid
@@ -103,6 +103,7 @@ class Retrieval(nn.Module):
         self.photo = PooledHead(key, config, trunk_channels=trunk_channels if config.trunk_skip else 0)
         self.log_sigma = nn.Parameter(torch.tensor(math.log(config.sigma)), requires_grad=config.learn_sigma)
         self.match = match
+        self.captions_per_photo = config.captions_per_photo
         self.matched_rows = config.matchmap_rows if config.matchmap_weight else 0
         match.requires_grad_(self.matched_rows > 0)
 
@@ -111,8 +112,12 @@ class Retrieval(nn.Module):
             photo_bd=self.embed_photos(batch.grid_bpd, batch.trunk_bc),
             text_bd=self.text(batch.tokens_btd, batch.mask_bt),
             matched_grid_bpd=self.match.visual(batch.grid_bpd[: self.matched_rows]),
-            matched_tokens_btd=self.match.language(batch.tokens_btd[: self.matched_rows]),
+            matched_tokens_btd=self.match.language(self.matched(batch.tokens_btd)),
         )
+
+    def matched(self, captions: Tensor) -> Tensor:
+        """Of what is given for every caption: the first captions of the photos that the refit sees."""
+        return captions[:: self.captions_per_photo][: self.matched_rows]
 
     def embed_photos(self, grid_bpd: Tensor, trunk_bc: Tensor) -> Tensor:
         every_bp = torch.ones(grid_bpd.shape[:2], dtype=torch.long, device=grid_bpd.device)

@@ -27,7 +27,7 @@ from .photo_decoder import Drawn, Key
 from .photo_grids import CachedGrids, ComputedGrids, Grids, open_cached, readable
 from .stage1_config import STAGE1_PRESETS, Stage1Config
 from .train_loop import SELECTION, train
-from .trunk import GRIDS, default_weights, load_trunk
+from .trunk import default_weights, load_tail, load_trunk
 
 NAME = "stage1"
 VALIDATION_BATCH = 100
@@ -74,6 +74,9 @@ def run(args: argparse.Namespace) -> int:
             "val": ComputedGrids(photos["val"], trunk, config, None),
         }
     stage = Stage1(config, photos, grids, width=read_width(args.bert or default_bert_folder()))
+    if stage.model.visual.tail is not None:
+        load_tail(stage.model.visual.tail, weights)
+        stage.model.visual.tail.requires_grad_(False)
     state = train(stage, args.run_dir / NAME, description=NAME)
     if join_processes().is_main_process:
         write_json(args.run_dir / NAME / "classes.json", stage.classes)
@@ -114,7 +117,7 @@ class Stage1:
                 f"batch_size: must be at most {len(photos['train'])} photos, got {config.batch_size}"
             )
         self.model = make_classifier(
-            GRIDS[config.trunk],
+            config.trunk,
             width=width,
             heads=config.heads,
             hidden=config.hidden,
@@ -127,7 +130,8 @@ class Stage1:
         return {"visual": self.model.visual, "head": self.model.head}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        return [{"params": list(self.model.parameters()), "lr": self.config.learning_rate}]
+        learnable = [p for p in self.model.parameters() if p.requires_grad]
+        return [{"params": learnable, "lr": self.config.learning_rate}]
 
     def set_training(self) -> None:
         self.model.train()

@@ -52,6 +52,7 @@ from .metrics_retrieval import recalls, retrieval_ranks
 from .properties import PropertyTable, load_tables, split_table
 from .teacher import teacher_vectors
 from .train_loop import SELECTION, train
+from .trunk import default_weights, load_tail
 from .two_stream import Texts, TwoStream, TwoStreamBatch, TwoStreamOutput
 from .visual_stream import VisualStream
 from .vocabulary import Vocabulary
@@ -100,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
     )
     words = load_word_sources(args, config)
     stage = Stage2(config, language, tokenizer, splits, caches, words, cache_folder)
+    if stage.model.visual.tail is not None:
+        load_tail(stage.model.visual.tail, args.trunk_weights or default_weights(args.data, config.trunk))
     start_from_stage1(stage.model.visual, config, args.run_dir)
     if args.preset in LEXICAL_PRESETS:
         warm_up(stage, LEXICAL_PRESETS[args.preset], args.run_dir / LEXICAL)
@@ -216,12 +219,14 @@ class Stage2:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         learnable = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        language = [p for name, p in learnable.items() if name.startswith("language.")]
-        other = [p for name, p in learnable.items() if not name.startswith("language.")]
-        return [
-            {"params": language, "lr": self.config.learning_rate},
-            {"params": other, "lr": self.config.visual_learning_rate},
+        rates = {"language.": self.config.learning_rate, "visual.tail.": self.config.tail_learning_rate}
+        groups = [
+            {"params": [p for name, p in learnable.items() if name.startswith(prefix)], "lr": rate}
+            for prefix, rate in rates.items()
         ]
+        other = [p for name, p in learnable.items() if not name.startswith(tuple(rates))]
+        groups.append({"params": other, "lr": self.config.visual_learning_rate})
+        return [group for group in groups if group["params"]]
 
     def set_training(self) -> None:
         self.model.train()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -19,7 +18,6 @@ from accelerate import Accelerator
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from .checkpoint import checkpoint_folder, load_module
 from .config import add_overrides, configure
 from .data import epoch_order, step_generator
 from .distributed import gather_ragged, gather_rows, join_processes, rank_slice
@@ -45,10 +43,9 @@ from .stage2 import NAME as STAGE2
 from .stage2 import load_language, save_language_files
 from .stage3_config import RELATION_PRESETS, STAGE3_PRESETS, Stage3Config
 from .train_loop import SELECTION, train
+from .trained import load_visual, stage2_config
 from .triples import TripleSplits, load_splits
-from .trunk import GRIDS
 from .two_stream import Texts
-from .visual_stream import VisualStream
 from .words import draw_frequent, frequent_words
 
 NAME = "stage3"
@@ -75,11 +72,10 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     config = configure(STAGE3_PRESETS, args.preset, args.set)
     torch.manual_seed(config.seed)
-    stage2 = json.loads((args.run_dir / STAGE2 / "config.json").read_text(encoding="utf-8"))
     _, caches = cache_splits(
         args.data,
         folder=args.features or args.run_dir / "features",
-        trunk=stage2["trunk"],
+        trunk=stage2_config(args.run_dir).trunk,
         weights=args.trunk_weights,
         max_photos=config.max_photos,
     )
@@ -90,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         for name in ("train", "val")
     }
     language = load_language(args.run_dir, STAGE2)
-    visual = load_visual(args.run_dir, stage2, config.dropout)
+    visual = load_visual(args.run_dir, STAGE2, dropout=config.dropout)
     head = RelationHead(
         language.config.hidden_size,
         predicates,
@@ -116,23 +112,6 @@ def run(args: argparse.Namespace) -> int:
         finish(stage, args.run_dir / NAME, RELATION_PRESETS[args.preset])
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
-
-
-def load_visual(run_dir: Path, stage2: dict[str, Any], dropout: float) -> VisualStream:
-    """The visual stream of the run's stage 2, from its best checkpoint."""
-    grid = GRIDS[stage2["trunk"]]
-    folder = run_dir / STAGE2
-    width = json.loads((folder / "language" / "config.json").read_text(encoding="utf-8"))["hidden_size"]
-    visual = VisualStream(
-        channels=grid.channels,
-        positions=grid.positions,
-        width=width,
-        heads=stage2["heads"],
-        dropout=dropout,
-        position=stage2["position"],
-    )
-    load_module(visual, checkpoint_folder(folder) / "visual.safetensors")
-    return visual
 
 
 class Stage3:

@@ -26,7 +26,7 @@ from .distributed import gather_rows, rank_slice
 from .features import FeatureCache, cache_splits
 from .frozen_states import FrozenStates, cache_states
 from .language_stream import encode_texts
-from .losses import matchmap_similarity, symmetric_cross_entropy
+from .losses import grouped_cross_entropy, matchmap_similarity, symmetric_cross_entropy
 from .metrics_retrieval import recalls, retrieval_ranks
 from .retrieval import Retrieval, RetrievalBatch, RetrievalOutput
 from .stage2 import NAME as STAGE2
@@ -167,7 +167,7 @@ class Stage4:
         order = epoch_order(config.seed, epoch, len(states))
         first = (step * config.accumulation + part) * config.batch_size
         photos = order[first : first + config.batch_size]
-        captions = [states.first[photo] + draw.integers(states.captions_of(photo)) for photo in photos]
+        captions = np.concatenate([self.draw_captions(photo, draw) for photo in photos])
         mirrored = (
             draw.integers(2, size=len(photos)) if config.mirror else np.zeros(len(photos), dtype=np.int64)
         )
@@ -175,14 +175,23 @@ class Stage4:
         grid, trunk = states.read_photos(photos[mine], mirrored[mine])
         # All ranks pad to the whole batch's longest caption, so that gathered rows have one shape.
         tokens, mask = states.read_tokens(captions)
-        parts = (grid, trunk, tokens[mine], mask[mine])
+        each = config.captions_per_photo
+        texts = slice(mine.start * each, mine.stop * each)
+        parts = (grid, trunk, tokens[texts], mask[texts])
         return RetrievalBatch(*(part.to(self.device) for part in parts))
+
+    def draw_captions(self, photo: int, draw: np.random.Generator) -> np.ndarray:
+        """As many as a step needs, in a circle from a random one: none twice before all are in."""
+        states = self.states["train"]
+        count = states.captions_of(photo)
+        start = draw.integers(count)
+        return states.first[photo] + (start + np.arange(self.config.captions_per_photo)) % count
 
     def loss(self, outputs: RetrievalOutput, batch: RetrievalBatch) -> tuple[Tensor, dict[str, Tensor]]:
         config = self.config
         photo_bd, text_bd = gather_rows(outputs.photo_bd), gather_rows(outputs.text_bd)
         scores = normalize(photo_bd.float(), dim=1) @ normalize(text_bd.float(), dim=1).T
-        figures = {"contrast": symmetric_cross_entropy(scores / self.model.sigma())}
+        figures = {"contrast": grouped_cross_entropy(scores / self.model.sigma())}
         loss = figures["contrast"]
         if config.matchmap_weight:
             figures["matchmap"] = self.matchmap_loss(outputs, batch)
@@ -194,7 +203,7 @@ class Stage4:
         scores = matchmap_similarity(
             gather_rows(outputs.matched_grid_bpd),
             gather_rows(outputs.matched_tokens_btd),
-            gather_rows(batch.mask_bt[: self.model.matched_rows]),
+            gather_rows(self.model.matched(batch.mask_bt)),
         )
         return symmetric_cross_entropy(scores * (self.model.match.scale() / self.config.sigma))
 

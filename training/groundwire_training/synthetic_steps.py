@@ -29,7 +29,7 @@ from .stage3_config import STAGE3_PRESETS
 from .stage4_config import STAGE4_PRESETS
 from .trunk import GRIDS, load_trunk
 from .two_stream import SharedHeads, Texts, TwoStream
-from .visual_stream import VisualStream
+from .visual_stream import make_visual
 
 CLASSES = 1000
 PREDICATES = 115
@@ -85,7 +85,7 @@ def stage1_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
     photos = shapes.photos or config.batch_size
     grid = GRIDS[config.trunk]
     model = make_classifier(
-        grid,
+        config.trunk,
         width=make_bert(preset).config.hidden_size,
         heads=config.heads,
         hidden=config.hidden,
@@ -121,8 +121,8 @@ def stage2_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
     grid = GRIDS[config.trunk]
     positions = shapes.positions or grid.positions
     model = TwoStream(make_bert(preset), config)
-    model.visual = VisualStream(
-        channels=grid.channels,
+    model.visual = make_visual(
+        config.trunk,
         positions=positions,
         width=model.language.config.hidden_size,
         heads=config.heads,
@@ -157,7 +157,14 @@ def stage3_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
     predicates = [Predicate(f"predicate {i}", (), None, 1) for i in range(PREDICATES)]
     model = Relational(
         language=language,
-        visual=VisualStream(channels=grid.channels, positions=positions, width=width, heads=stage2.heads),
+        visual=make_visual(
+            stage2.trunk,
+            width=width,
+            heads=stage2.heads,
+            dropout=config.dropout,
+            position=stage2.position,
+            positions=positions,
+        ),
         head=RelationHead(width, predicates, hidden=config.imagined_hidden),
         classes=CLASSES,
         heads=config.heads,

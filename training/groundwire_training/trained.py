@@ -18,7 +18,7 @@ from .stage3_config import Stage3Config
 from .stage4_config import Stage4Config
 from .trunk import GRIDS
 from .two_stream import SharedHeads
-from .visual_stream import VisualStream
+from .visual_stream import VisualStream, make_visual
 
 STAGE3, STAGE4 = "stage3", "stage4"
 
@@ -31,15 +31,14 @@ def width_of(run_dir: Path) -> int:
     return load_language(run_dir, STAGE2).config.hidden_size
 
 
-def load_visual(run_dir: Path, stage: str) -> VisualStream:
-    """The visual stream after stage 2 or 3."""
+def load_visual(run_dir: Path, stage: str, *, dropout: float = 0.0) -> VisualStream:
+    """The visual stream after stage 2 or 3; `dropout` is for who trains it on."""
     config = stage2_config(run_dir)
-    grid = GRIDS[config.trunk]
-    visual = VisualStream(
-        channels=grid.channels,
-        positions=grid.positions,
+    visual = make_visual(
+        config.trunk,
         width=width_of(run_dir),
         heads=config.heads,
+        dropout=dropout,
         position=config.position,
     )
     load_module(visual, checkpoint_folder(run_dir / stage) / "visual.safetensors")

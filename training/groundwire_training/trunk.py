@@ -7,6 +7,7 @@ with (pixel - 128) / 128, whatever the trunk: `Vgg16` re-normalises to the stati
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 # Channels per convolution of VGG-16; "M" halves the grid. The last pool is left out (paper, section 2.1).
 VGG16_LAYERS = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512)
 STRIDE_16_BLOCK = 11  # index of MobileNetV2's last block with 14 x 14 positions
+TAIL_BLOCK = 13  # the first block of the tail that `mobilenet_v2_tuned` leaves to the visual stream
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Grid:
 
     side: int
     channels: int
+    tail_channels: int | None = None  # after the layers that are left to the visual stream, if any are
+
+    @property
+    def seen_channels(self) -> int:
+        """What the visual stream's 1x1 convolution sees."""
+        return self.tail_channels or self.channels
 
     @property
     def positions(self) -> int:
@@ -37,10 +45,13 @@ class Grid:
 
 
 # name -> grid; mobilenet_v2 ends at stride 32, mobilenet_v2_14 joins stride 16 with upsampled stride 32.
+# mobilenet_v2_tuned stops before the last three blocks: they and the last convolution learn with the visual
+# stream, while a cache still holds what is frozen.
 GRIDS = {
     "vgg16": Grid(14, 512),
     "mobilenet_v2": Grid(7, 1280),
     "mobilenet_v2_14": Grid(14, 96 + 1280),
+    "mobilenet_v2_tuned": Grid(7, 160, tail_channels=1280),
 }
 
 
@@ -91,6 +102,37 @@ class MobileNetV2Trunk(nn.Module):
         return to_positions(torch.cat([fine, upsampled], dim=1))
 
 
+class MobileNetV2Body(nn.Module):
+    """MobileNetV2 up to the tail."""
+
+    def __init__(self, model: MobileNetV2Model) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(model.conv_stem, *model.layer[:TAIL_BLOCK])
+
+    def forward(self, image_b3hw: Tensor) -> Tensor:
+        return to_positions(self.layers(image_b3hw))
+
+
+class MobileNetV2Tail(nn.Module):
+    """The rest: grid [B, P, 160] -> [B, P, 1280]. Its statistics stay ImageNet's; its weights learn."""
+
+    def __init__(self, model: MobileNetV2Model) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*model.layer[TAIL_BLOCK:], model.conv_1x1)
+
+    def forward(self, grid_bpc: Tensor) -> Tensor:
+        side = math.isqrt(grid_bpc.shape[1])
+        # Positions before channels in memory is what PyTorch calls channels last: nothing is copied.
+        return to_positions(self.layers(grid_bpc.unflatten(1, (side, side)).permute(0, 3, 1, 2)))
+
+    def train(self, mode: bool = True) -> MobileNetV2Tail:
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+
 def to_input(pixels_bhw3: Tensor) -> Tensor:
     """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in the trunks' range."""
     return (pixels_bhw3.permute(0, 3, 1, 2).float() - 128) / 128
@@ -119,11 +161,26 @@ def load_trunk(name: str, weights: Path | None) -> nn.Module:
         trunk: nn.Module
         if name == "vgg16":
             trunk = load_vgg16(weights)
+        elif GRIDS[name].tail_channels:
+            trunk = MobileNetV2Body(load_mobilenet(weights))
         else:
             trunk = MobileNetV2Trunk(load_mobilenet(weights), fine=name == "mobilenet_v2_14")
         if weights is None:
             keep_scale(trunk)
     return trunk
+
+
+def make_tail(name: str) -> MobileNetV2Tail | None:
+    """The layers that a trunk leaves to the visual stream, not yet loaded; nothing where it leaves none."""
+    return MobileNetV2Tail(load_mobilenet(None)) if GRIDS[name].tail_channels else None
+
+
+def load_tail(tail: MobileNetV2Tail, weights: Path | None) -> None:
+    """The weights that go with the trunk's; without a path they stay random."""
+    if weights is None:
+        keep_scale(tail)
+    else:
+        tail.load_state_dict(MobileNetV2Tail(load_mobilenet(weights)).state_dict())
 
 
 def keep_scale(trunk: nn.Module) -> None:

@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from transformers import BertModel
 
 from .config import Stage2Config
 from .language_stream import freeze_language, pool_words
-from .trunk import GRIDS
-from .visual_stream import VisualStream
+from .visual_stream import make_visual
+
+
+LENGTH_PARTS = 2  # of a batch of texts, by length
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,10 @@ class TwoStream(nn.Module):
     def __init__(self, language: BertModel, config: Stage2Config) -> None:
         super().__init__()
         width = language.config.hidden_size
-        grid = GRIDS[config.trunk]
         self.word_pooling = config.word_pooling
         self.language = language
-        self.visual = VisualStream(
-            channels=grid.channels,
-            positions=grid.positions,
+        self.visual = make_visual(
+            config.trunk,
             width=width,
             heads=config.heads,
             dropout=config.dropout,
@@ -81,7 +82,17 @@ class TwoStream(nn.Module):
         return pool_words(self.last_layer(texts), texts.mask, self.word_pooling)
 
     def last_layer(self, texts: Texts) -> Tensor:
-        return self.language(input_ids=texts.ids, attention_mask=texts.mask).last_hidden_state
+        """States [N, L, D], zero where padded. Shorter texts go through BERT apart: padding costs as much
+        as what is said, and one long text would pad all."""
+        lengths = texts.mask.sum(1)
+        order = lengths.argsort(stable=True)
+        parts = [self.encode_rows(texts, rows, int(lengths[rows[-1]])) for rows in order.chunk(LENGTH_PARTS)]
+        return torch.cat(parts)[order.argsort()]
+
+    def encode_rows(self, texts: Texts, rows: Tensor, longest: int) -> Tensor:
+        ids, mask = texts.ids[rows, :longest], texts.mask[rows, :longest]
+        hidden = self.language(input_ids=ids, attention_mask=mask).last_hidden_state
+        return pad(hidden, (0, 0, 0, texts.ids.shape[1] - longest))
 
 
 @dataclass(frozen=True)

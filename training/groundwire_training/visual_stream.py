@@ -1,5 +1,7 @@
 """Visual stream: a trunk's grid -> 1x1 convolution to width D -> one spatial self-attention block.
 
+A trunk may leave its last layers to the stream (`trunk.make_tail`): they then come first, and learn.
+
 Paper, section 2.1. Shapes: B photos, P positions, C trunk channels, D width, H heads, K = D / H.
 """
 
@@ -10,6 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+from .trunk import GRIDS, make_tail
 
 POSITIONS = ("none", "sinusoidal", "learned")
 
@@ -26,8 +30,10 @@ class VisualStream(nn.Module):
         heads: int = 12,
         dropout: float = 0.1,
         position: str = "learned",
+        tail: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.tail = tail
         # A 1x1 convolution over a flattened grid is a linear map of each position.
         self.embedder = nn.Linear(channels, width)
         self.input_dropout = nn.Dropout(dropout)
@@ -36,7 +42,25 @@ class VisualStream(nn.Module):
         )
 
     def forward(self, grid_bpc: Tensor) -> Tensor:
+        if self.tail is not None:
+            grid_bpc = self.tail(grid_bpc)
         return self.attention(self.embedder(self.input_dropout(grid_bpc)))
+
+
+def make_visual(
+    trunk: str, *, width: int, heads: int, dropout: float, position: str, positions: int | None = None
+) -> VisualStream:
+    """The stream that goes with a trunk. `positions`: another number than the trunk has at 224 pixels."""
+    grid = GRIDS[trunk]
+    return VisualStream(
+        channels=grid.seen_channels,
+        positions=positions or grid.positions,
+        width=width,
+        heads=heads,
+        dropout=dropout,
+        position=position,
+        tail=make_tail(trunk),
+    )
 
 
 class SpatialAttention(nn.Module):

@@ -91,7 +91,9 @@ def test_targets_are_unit_vectors_and_are_kept_on_disk(wordnet: WordNet, tmp_pat
     first = lexical_targets(words, teacher, wordnet, share=0.5, power=0.65, folder=tmp_path)
     assert torch.allclose(first.norm(dim=1), torch.ones(4), atol=1e-5)
     assert len(list(tmp_path.glob("targets-*.safetensors"))) == 1
-    assert torch.equal(first, lexical_targets(words, teacher, wordnet, share=0.5, power=0.65, folder=tmp_path))
+    assert torch.equal(
+        first, lexical_targets(words, teacher, wordnet, share=0.5, power=0.65, folder=tmp_path)
+    )
 
 
 def test_a_phrase_that_wordnet_lacks_is_what_its_last_word_is(wordnet: WordNet):

@@ -9,6 +9,7 @@ import torch
 
 from groundwire_training.losses import (
     cosine_matrix,
+    grouped_cross_entropy,
     lexical_loss,
     matchmap_similarity,
     multi_positive_cross_entropy,
@@ -159,3 +160,19 @@ def test_pooled_contrast_equals_its_loops():
     photo = torch.randn(4, 6, requires_grad=True)
     text = torch.randn(4, 6, requires_grad=True)
     check_equal(pooled_contrast(photo, text, sigma=0.1), slow_pooled(photo, text, 0.1), photo, text)
+
+
+def test_grouped_cross_entropy_equals_its_loops():
+    scores = torch.randn(3, 6, requires_grad=True)  # two texts a photo
+    slow = 0.0
+    for text in range(6):
+        own = text // 2
+        slow = slow + (torch.logsumexp(scores[:, text], 0) - scores[own, text]) / 12
+        rivals = [other for other in range(6) if other == text or other // 2 != own]
+        slow = slow + (torch.logsumexp(scores[own, rivals], 0) - scores[own, text]) / 12
+    check_equal(grouped_cross_entropy(scores), slow, scores)
+
+
+def test_grouped_cross_entropy_with_one_text_a_photo_is_the_symmetric_one():
+    scores = torch.randn(4, 4)
+    assert torch.allclose(grouped_cross_entropy(scores), symmetric_cross_entropy(scores))

@@ -7,12 +7,13 @@ import logging
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny_data import SPECIALS, WORDS, tiny_bert, tiny_tokenizer, write_tiny_bert
+from transformers import MobileNetV2Config, MobileNetV2Model
 
 from groundwire_training.classifier import ClassifierHead
 from groundwire_training.language_stream import encode_texts, load_bert
-from groundwire_training.trunk import Vgg16, load_trunk
+from groundwire_training.trunk import GRIDS, Vgg16, load_tail, load_trunk, make_tail
 
 # Numbers of the layers that hold weights in the published file, and their channels.
 VGG_CONVOLUTIONS = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256, 17: 512, 19: 512, 21: 512}
@@ -71,8 +72,26 @@ def test_a_trunk_without_weights_says_so_and_is_the_same_every_time(caplog):
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
+def test_a_tuned_trunk_and_its_tail_start_as_the_whole_trunk(tmp_path):
+    model = MobileNetV2Model(MobileNetV2Config(tf_padding=True))
+    config = {"model_type": "mobilenet_v2", "tf_padding": True}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    save_file({f"mobilenet_v2.{k}": v for k, v in model.state_dict().items()}, tmp_path / "model.safetensors")
+    tail = make_tail("mobilenet_v2_tuned")
+    load_tail(tail, tmp_path)
+    tail.train()  # statistics stay as they are
+    body, whole = (load_trunk(name, tmp_path).eval() for name in ("mobilenet_v2_tuned", "mobilenet_v2"))
+    image = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        grid = body(image)
+        assert grid.shape == (2, 49, GRIDS["mobilenet_v2_tuned"].channels)
+        assert torch.allclose(tail(grid), whole(image), atol=1e-5)
+    assert make_tail("mobilenet_v2") is None
+
+
 def test_an_unknown_trunk_is_refused_with_the_list_of_known_ones():
-    with pytest.raises(ValueError, match="must be one of vgg16, mobilenet_v2, mobilenet_v2_14, got 'resnet'"):
+    known = "vgg16, mobilenet_v2, mobilenet_v2_14, mobilenet_v2_tuned"
+    with pytest.raises(ValueError, match=f"must be one of {known}, got 'resnet'"):
         load_trunk("resnet", None)
 
 
