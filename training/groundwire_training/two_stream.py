@@ -17,7 +17,6 @@ from .config import Stage2Config
 from .language_stream import freeze_language, pool_words
 from .visual_stream import make_visual
 
-
 LENGTH_PARTS = 2  # of a batch of texts, by length
 
 
