@@ -52,7 +52,11 @@ export const VARIABLES = {
   MAX_BATCH_TOKENS: { default: "4096", meaning: "padded tokens in one batch of the model, 128 to 1048576" },
   MAX_QUEUE: { default: "8192", meaning: "texts that may wait for the model, 1 to 1048576" },
   MAX_TEXTS: { default: "512", meaning: "texts in one list argument, 1 to 65536" },
-  MAX_BODY_BYTES: { default: "1048576", meaning: "bytes of a request body, 1024 to 1073741824" },
+  MAX_BODY_BYTES: {
+    default: "16777216",
+    meaning:
+      "bytes of a request body, 1024 to 1073741824; a picture takes 4/3 of its own, so this holds 12 MB",
+  },
   WORKERS: { default: "1", meaning: "threads that run the model, each with a copy of it, 1 to 64" },
   THREADS_PER_WORKER: { default: "1", meaning: "onnxruntime threads of each worker, 1 to 64" },
   CACHE_ENTRIES: { default: "50000", meaning: "vectors kept for texts seen before, 0 to 10000000" },

@@ -4,6 +4,7 @@ import { resolveBundleDirectory } from "./bundle/bundle.js";
 import type { Config } from "./config.js";
 import { GroundwireError } from "./errors.js";
 import { registerAuth } from "./http/auth.js";
+import { registerBodyLimits } from "./http/bodies.js";
 import { registerDeadlines } from "./http/deadlines.js";
 import { answerHttpError } from "./http/errors.js";
 import { registerGraphiql } from "./http/graphiql.js";
@@ -73,6 +74,7 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
     if (!ready) reply.header("connection", "close");
     done(null, payload);
   });
+  registerBodyLimits(app, config.maxBodyBytes);
   await registerTracing(app, config.otlpEndpoint);
   app.setErrorHandler(answerHttpError);
   // Before the keys are asked for: a browser's preflight carries none.

@@ -8,7 +8,7 @@ export interface RequestLimits {
   maxBodyBytes: number;
 }
 
-/** The gateway's defaults, until its answer brings its own. */
+/** What any gateway takes that is not set up to be tight, until its answer brings its own. */
 export const DEFAULT_LIMITS: RequestLimits = { maxTexts: 512, maxBodyBytes: 1_048_576 };
 
 /** A call of the client's user. */

@@ -1,0 +1,75 @@
+import { connect, type Socket } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { GroundwireServer } from "../../src/server.js";
+import { startGateway } from "../helpers/gateway.js";
+
+const LIMIT = 32 * 1024 * 1024;
+const SMALL = `{"query":"{ similarity(pairs: [{ a: \\"cat\\", b: \\"dog\\" }]) }"}`;
+
+let server: GroundwireServer;
+let url: string;
+beforeAll(async () => {
+  server = await startGateway({ MAX_BODY_BYTES: String(LIMIT) });
+  url = await server.start();
+});
+afterAll(() => server.stop());
+
+async function post(body: RequestInit["body"]) {
+  const headers = { "content-type": "application/json" };
+  // `duplex` is what fetch asks for where a body is a stream; the types do not know it.
+  const response = await fetch(url, { method: "POST", headers, body, duplex: "half" } as RequestInit);
+  const { errors } = (await response.json()) as { errors?: { message: string; extensions: object }[] };
+  return { status: response.status, retryAfter: response.headers.get("retry-after"), error: errors?.[0] };
+}
+
+/** Sends the head of a request and some of its body, and then nothing more. */
+async function stall(bytes: number): Promise<Socket> {
+  const { port } = new URL(url);
+  const socket = connect(Number(port), "127.0.0.1");
+  socket.on("error", () => undefined);
+  const head = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${LIMIT}\r\n\r\n`;
+  socket.write(head);
+  await new Promise<void>((resolve) => socket.write(Buffer.alloc(bytes, " "), () => resolve()));
+  return socket;
+}
+
+test("a body beyond the limit is refused unread, with the limit and its size", async () => {
+  const { status, error } = await post(" ".repeat(LIMIT + 1));
+  expect(status).toBe(413);
+  expect(error).toMatchObject({
+    message: `a request's body must have at most ${LIMIT} bytes (GROUNDWIRE_MAX_BODY_BYTES), has ${LIMIT + 1}`,
+    extensions: { code: "BAD_USER_INPUT" },
+  });
+});
+
+test("a body of very many tiny values is refused before they are looked at", async () => {
+  const texts = Array.from({ length: 600_000 }, () => "");
+  const { status, error } = await post(JSON.stringify({ query: "{ model { name } }", variables: { texts } }));
+  expect(status).toBe(400);
+  expect(error).toMatchObject({
+    message: "a body must have at most 500000 values",
+    extensions: { code: "TOO_MANY_INPUTS" },
+  });
+});
+
+test("when large bodies under way fill their share, the next is OVERLOADED and small ones are served", async () => {
+  const large = SMALL + " ".repeat(1024 * 1024);
+  const stalled = await Promise.all(Array.from({ length: 4 }, () => stall(LIMIT - 1024)));
+  await expect.poll(async () => (await post(large)).status).toBe(503);
+  const { retryAfter, error } = await post(large);
+  expect(retryAfter).toBe("1");
+  expect(error).toMatchObject({ extensions: { code: "OVERLOADED", retryAfterMs: 1000 } });
+  expect((await post(SMALL)).status).toBe(200);
+
+  for (const socket of stalled) socket.destroy();
+  await expect.poll(async () => (await post(large)).status).toBe(200);
+});
+
+test("a body whose length nobody told is served, and counted as it arrives", async () => {
+  const pieces = [SMALL, " ".repeat(200_000)];
+  const stream = () => new Blob(pieces).stream();
+  expect((await post(stream())).status).toBe(200);
+  const stalled = await Promise.all(Array.from({ length: 4 }, () => stall(LIMIT - 1024)));
+  await expect.poll(async () => (await post(stream())).status).toBe(503);
+  for (const socket of stalled) socket.destroy();
+});
