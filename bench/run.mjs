@@ -11,6 +11,7 @@ const NAMES = [
   "cached-throughput",
   "neighbors",
   "relations",
+  "index-throughput",
   "event-loop",
   "memory",
   "cold-start",

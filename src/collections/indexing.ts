@@ -157,17 +157,13 @@ async function planPictures({ collections, collection, path }: IndexOptions): Pr
       yield { id: relative(path, file).split(sep).join("/"), file, version, bytes: size, isKept };
     }
   }
-  async function store(batch: PictureTask[]): Promise<(string | GroundwireError)[]> {
-    const read = await Promise.all(batch.map(readPicture));
-    const items = batch.flatMap(({ id, version }, i) => {
-      const image = read[i] as Uint8Array | GroundwireError;
-      return isGroundwireError(image)
-        ? []
-        : [{ id, image, metadata: [{ key: FILE_VERSION, value: version }] }];
-    });
-    const results = await collections.upsertImages(collection, items, { timeoutMs: TIMEOUT_MS });
-    const byId = new Map(items.map(({ id }, i) => [id, results[i] as string | GroundwireError]));
-    return batch.map(({ id }, i) => byId.get(id) ?? (read[i] as GroundwireError));
+  function store(batch: PictureTask[]): Promise<(string | GroundwireError)[]> {
+    const items = batch.map((task) => ({
+      id: task.id,
+      image: () => readPicture(task),
+      metadata: [{ key: FILE_VERSION, value: task.version }],
+    }));
+    return collections.upsertImages(collection, items, { timeoutMs: TIMEOUT_MS });
   }
   return { tasks: tasks(), total: files.length, batch: PICTURE_BATCH, store };
 }
@@ -180,15 +176,17 @@ async function listPictures(folder: string): Promise<string[]> {
     .sort();
 }
 
-async function readPicture({ file, bytes }: PictureTask): Promise<Uint8Array | GroundwireError> {
+async function readPicture({ file, bytes }: PictureTask): Promise<Uint8Array> {
   if (bytes > PICTURE_LIMITS.maxBytes) {
     const message = `must have at most ${PICTURE_LIMITS.maxBytes} bytes, has ${bytes}`;
-    return new GroundwireError("IMAGE_TOO_LARGE", message);
+    throw new GroundwireError("IMAGE_TOO_LARGE", message);
   }
-  return readFile(file).catch((cause: unknown) => {
+  try {
+    return await readFile(file);
+  } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    return new GroundwireError("IMAGE_UNREADABLE", `must be a readable file: ${reason}`, { cause });
-  });
+    throw new GroundwireError("IMAGE_UNREADABLE", `must be a readable file: ${reason}`, { cause });
+  }
 }
 
 interface TextTask extends Task {

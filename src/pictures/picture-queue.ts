@@ -40,6 +40,7 @@ export interface PictureQueue {
 /** The queue in front of the visual model. All pictures cost the same, so a batch is simply the oldest of them. */
 export function createPictureQueue({ maxBatch, capacity, run, observe }: PictureQueueOptions): PictureQueue {
   const queue: PictureEntry[] = [];
+  const memory = createBatchMemory(maxBatch);
 
   function pump(): void {
     while (queue.length > 0 && capacity() > 0) {
@@ -56,9 +57,10 @@ export function createPictureQueue({ maxBatch, capacity, run, observe }: Picture
   async function execute(batch: PictureEntry[]): Promise<void> {
     const now = performance.now();
     observe(batch.map((entry) => now - entry.enqueuedAt));
+    const { pixels, release } = memory.fill(batch);
     try {
       const withGrid = batch.some((entry) => entry.withGrid);
-      const { embeddings, grids } = await run({ pixels: join(batch), rows: batch.length, withGrid });
+      const { embeddings, grids } = await run({ pixels, rows: batch.length, withGrid });
       batch.forEach((entry, row) => {
         const grid = entry.withGrid ? cut(grids, row, batch.length) : new Float32Array(0);
         entry.resolve({ embedding: cut(embeddings, row, batch.length), grid });
@@ -66,6 +68,7 @@ export function createPictureQueue({ maxBatch, capacity, run, observe }: Picture
     } catch (error) {
       for (const entry of batch) entry.reject(error as Error);
     } finally {
+      release();
       pump();
     }
   }
@@ -79,11 +82,21 @@ export function createPictureQueue({ maxBatch, capacity, run, observe }: Picture
   };
 }
 
-function join(batch: PictureEntry[]): Uint8Array {
-  const size = batch[0]?.pixels.length ?? 0;
-  const pixels = new Uint8Array(batch.length * size);
-  batch.forEach((entry, row) => pixels.set(entry.pixels, row * size));
-  return pixels;
+/**
+ * Where batches lie while the model sees them: shared with its thread, so that nothing is copied to it, and used again,
+ * because a fresh megabyte for every batch keeps the garbage collector busy.
+ */
+function createBatchMemory(maxBatch: number) {
+  const free: Uint8Array[] = [];
+
+  function fill(batch: PictureEntry[]): { pixels: Uint8Array; release: () => void } {
+    const size = batch[0]?.pixels.length ?? 0;
+    const memory = free.pop() ?? new Uint8Array(new SharedArrayBuffer(maxBatch * size));
+    batch.forEach((entry, row) => memory.set(entry.pixels, row * size));
+    return { pixels: memory.subarray(0, batch.length * size), release: () => void free.push(memory) };
+  }
+
+  return { fill };
 }
 
 function cut(values: Float32Array, row: number, rows: number): Float32Array {

@@ -9,8 +9,11 @@ import { readBase64Picture } from "./base64.js";
 import { decodePicture, PICTURE_LIMITS, type PictureLimits } from "./decode.js";
 import { createPictureQueue, type SeenPicture } from "./picture-queue.js";
 
-/** Text is base64 or a data URI; bytes are a file's content. */
-export type PictureSource = string | Uint8Array;
+/**
+ * Text is base64 or a data URI; bytes are a file's content. A function reads the bytes when the picture's turn comes,
+ * so that pictures which wait take no memory; what it throws is the picture's error.
+ */
+export type PictureSource = string | Uint8Array | (() => Promise<Uint8Array>);
 
 export interface EncodedPicture {
   /** [D] in the space that pictures share with texts (retrieval), not normalised. */
@@ -153,8 +156,7 @@ export async function createVisualEncoder(
 
   async function decode(source: PictureSource, field: string): Promise<Uint8Array> {
     const started = performance.now();
-    const bytes = typeof source === "string" ? readBase64Picture(source, field) : source;
-    const pixels = await decodePicture(bytes, field, limits);
+    const pixels = await decodePicture(await readSource(source, field), field, limits);
     observe("decode", performance.now() - started);
     return pixels;
   }
@@ -164,6 +166,11 @@ export async function createVisualEncoder(
     stats: () => ({ ...counts, queued: waiting, restarts: pool?.restarts ?? 0 }),
     close: async () => pool?.close(),
   };
+}
+
+function readSource(source: PictureSource, field: string): Uint8Array | Promise<Uint8Array> {
+  if (typeof source === "string") return readBase64Picture(source, field);
+  return typeof source === "function" ? source() : source;
 }
 
 type VisualPool = WorkerPool<VisualRequest, VisualReply>;

@@ -6,6 +6,7 @@ const CHANNELS = 3;
 /** Batches of RGB bytes -> the visual stream's grids and the pictures' vectors. */
 export async function createVisualHandler(settings: VisualSettings, openGraph: OpenGraph) {
   const graph = await openGraph(settings.model, settings);
+  const toPlanes = createPlanes();
   return async ({ pixels, rows, withGrid }: VisualRequest): Promise<VisualReply> => {
     const started = performance.now();
     const side = Math.sqrt(pixels.length / rows / CHANNELS);
@@ -19,18 +20,25 @@ export async function createVisualHandler(settings: VisualSettings, openGraph: O
   };
 }
 
-/** [rows, side, side, 3] bytes -> [rows, 3, side, side] of `(pixel - 128) / 128`, as in training. */
-function toPlanes(pixels: Uint8Array, rows: number): Float32Array {
-  const planes = new Float32Array(pixels.length);
-  const area = pixels.length / rows / CHANNELS;
-  for (let row = 0; row < rows; row++) {
-    const start = row * area * CHANNELS;
-    for (let channel = 0; channel < CHANNELS; channel++) {
-      const plane = start + channel * area;
+/**
+ * [rows, side, side, 3] bytes -> [rows, 3, side, side] of `(pixel - 128) / 128`, as in training. The planes lie in
+ * memory that the next batch overwrites: a worker runs one batch at a time, and fresh megabytes for each cost more
+ * than filling them.
+ */
+function createPlanes(): (pixels: Uint8Array, rows: number) => Float32Array {
+  let memory = new Float32Array(0);
+  return function toPlanes(pixels, rows) {
+    if (memory.length < pixels.length) memory = new Float32Array(pixels.length);
+    const area = pixels.length / rows / CHANNELS;
+    for (let row = 0, at = 0; row < rows; row++) {
+      const red = row * area * CHANNELS;
+      const [green, blue] = [red + area, red + 2 * area];
       for (let i = 0; i < area; i++) {
-        planes[plane + i] = ((pixels[start + i * CHANNELS + channel] as number) - 128) / 128;
+        memory[red + i] = ((pixels[at++] as number) - 128) / 128;
+        memory[green + i] = ((pixels[at++] as number) - 128) / 128;
+        memory[blue + i] = ((pixels[at++] as number) - 128) / 128;
       }
     }
-  }
-  return planes;
+    return memory.subarray(0, pixels.length);
+  };
 }

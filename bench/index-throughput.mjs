@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundle, interleave, report, root, round, runJson } from "./harness.mjs";
+import { linkPhotos, makePhotos } from "./photos.mjs";
+
+const WORKERS = 1;
+const THREADS = 1;
+const DISTINCT = 256;
+/** Pictures of one round. */
+const PICTURES = 512;
+const RAW_SECONDS = 6;
+/** Pictures over which memory is watched, and how often. */
+const MANY = Number(process.env.BENCH_PICTURES ?? 20_000);
+const EVERY = Math.max(1, Math.floor(MANY / 10));
+
+/**
+ * Pictures a second that `groundwire index` brings from JPEG files into a collection, against the visual session alone
+ * with as many workers and threads; and resident memory while it does so with 20,000 (BENCH_PICTURES) pictures.
+ */
+export default async function indexThroughput() {
+  const home = mkdtempSync(join(tmpdir(), "groundwire-index-"));
+  const { startServices } = await import(join(root, "dist", "services.js"));
+  const { readConfig } = await import(join(root, "dist", "config.js"));
+  const config = readConfig({
+    GROUNDWIRE_WORKERS: String(WORKERS),
+    GROUNDWIRE_THREADS_PER_WORKER: String(THREADS),
+  });
+  let seeMs = 0;
+  const observe = (stage, ms) => (seeMs += stage === "see" ? ms : 0);
+  const directory = process.env.GROUNDWIRE_MODEL ?? bundle;
+  const services = await startServices(directory, { ...config, dataDir: join(home, "data"), observe });
+  try {
+    const photos = await makePhotos(join(home, "photos"), DISTINCT);
+    const folder = linkPhotos(photos, join(home, "round"), PICTURES);
+    const results = await interleave({
+      ours: async (number) => {
+        seeMs = 0;
+        const { rate, seconds } = await index(services, folder, `round-${number}`);
+        return { rate, busy: seeMs / 1000 / seconds };
+      },
+      raw: () =>
+        runJson(process.execPath, [
+          join(root, "bench", "raw-visual.mjs"),
+          String(THREADS),
+          String(RAW_SECONDS),
+        ]),
+    });
+    return report({
+      name: "index-throughput",
+      unit: `pictures/s, decode included, ${WORKERS} worker x ${THREADS} thread`,
+      ours: results.ours.rate,
+      limit: results.raw.rate,
+      modelBusy: round(results.ours.busy),
+      memory: await watchMemory(services, linkPhotos(photos, join(home, "many"), MANY)),
+    });
+  } finally {
+    await services.close();
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+async function index({ collections }, path, collection, onProgress) {
+  const { indexPath } = await import(join(root, "dist", "collections", "indexing.js"));
+  const started = performance.now();
+  const { stored, failed } = await indexPath({ collections, collection, path, onProgress });
+  if (failed > 0) throw new Error(`${failed} of the photos could not be indexed`);
+  const seconds = (performance.now() - started) / 1000;
+  return { rate: stored / seconds, seconds };
+}
+
+/** Resident MB at intervals; growth from the first of them, when every buffer has its size, to the end. */
+async function watchMemory(services, folder) {
+  const residentMb = [];
+  const onProgress = ({ stored }) => {
+    if (stored < EVERY * (residentMb.length + 1)) return;
+    residentMb.push(Math.round(process.memoryUsage().rss / 2 ** 20));
+    console.error(`bench: ${stored} pictures, ${residentMb.at(-1)} MB resident`);
+  };
+  const { rate } = await index(services, folder, "many", onProgress);
+  return {
+    pictures: MANY,
+    every: EVERY,
+    residentMb,
+    growthMb: residentMb.at(-1) - residentMb[0],
+    rate: round(rate),
+  };
+}
