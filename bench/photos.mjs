@@ -1,4 +1,5 @@
 // Photos that anybody can make again: seeded, 500 pixels on the longer side, as the photos of caption data sets are.
+import { Buffer } from "node:buffer";
 import { linkSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";

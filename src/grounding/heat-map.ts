@@ -11,12 +11,15 @@ export interface HeatMap {
   score: number;
   /** [rows * columns] in row order, 0 at the least similar position to 1 at the most similar one. */
   values: Float32Array;
-  /** Around the most similar position and all that hang together with it at 0.5 or more. */
+  /** Around the most similar position and all that hang together with it at `BOX_LEVEL` or more. */
   box: Box;
 }
 
-/** Least value of a position inside the box. */
-const BOX_LEVEL = 0.5;
+/**
+ * Least value of a position inside the box. Chosen by eye on photos: maps are smooth, so that at half of the range most
+ * boxes are nearly the whole picture, and near its top a single position.
+ */
+export const BOX_LEVEL = 0.75;
 
 /** @param similarity [side * side] raw inner products of one word and the photo's positions. */
 export function createHeatMap(similarity: Float32Array, side: number): HeatMap {

@@ -46,6 +46,11 @@ describe("createHeatMap", () => {
     expect(createHeatMap(Float32Array.from(rows), 4).box).toEqual({ x: 0, y: 0, width: 0.5, height: 0.5 });
   });
 
+  test("the box leaves out what is less than three quarters as similar", () => {
+    const rows = [8, 6, 5.9, 0];
+    expect(createHeatMap(Float32Array.from(rows), 2).box).toEqual({ x: 0, y: 0, width: 1, height: 0.5 });
+  });
+
   test("the box does not wrap around the picture's edge", () => {
     const rows = [0, 0, 9, 9, 0, 0, 0, 0, 0];
     expect(createHeatMap(Float32Array.from(rows), 3).box).toEqual({

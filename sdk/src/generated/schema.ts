@@ -620,7 +620,7 @@ export type UpsertedItem = {
 
 /** Where in a picture a word is. */
 export type WordGrounding = {
-  /** Around the best position and all that hang together with it at 0.5 or more. */
+  /** Around the best position and all that hang together with it at 0.75 or more. */
   box: Box;
   /** Largest inner product with any position, unbounded: how strongly the picture shows the word. */
   score: Scalars['Float']['output'];

@@ -1,5 +1,6 @@
 import { Field, Float, Int, ObjectType } from "type-graphql";
 import type { WordMap } from "../../grounding/ground-text.js";
+import { BOX_LEVEL } from "../../grounding/heat-map.js";
 
 @ObjectType({
   description: "A rectangle in shares of the picture's width and height, 0 to 1, from its left upper corner.",
@@ -35,7 +36,7 @@ export class WordGrounding {
   values!: number[];
 
   @Field(() => Box, {
-    description: "Around the best position and all that hang together with it at 0.5 or more.",
+    description: `Around the best position and all that hang together with it at ${BOX_LEVEL} or more.`,
   })
   box!: Box;
 }
