@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundle, interleave, report, root, round, runJson, threads } from "./harness.mjs";
+import { bundle, interleave, median, report, root, round, runJson, threads } from "./harness.mjs";
 import { ensureSearch } from "./peers/setup.mjs";
 import { createRandom } from "./texts.mjs";
 
@@ -10,7 +10,13 @@ import { createRandom } from "./texts.mjs";
 const PAIRS = 512;
 const SECONDS = 2;
 
-/** Pairs a second scored against every predicate, from objects in the relation subspace, against numpy. */
+/** Completions, and searches, that are timed one after the other in each round. */
+const ALONE = 200;
+
+/**
+ * Pairs a second scored against every predicate, from objects in the relation subspace, against numpy; and one
+ * completion over the whole lexicon against one exact search of it.
+ */
 export default async function relations() {
   const { loadBundle } = await import(join(root, "dist", "bundle", "bundle.js"));
   const { createRelations } = await import(join(root, "dist", "relations", "relations.js"));
@@ -26,7 +32,9 @@ export default async function relations() {
       Buffer.from(Float32Array.from(bias).buffer),
     ]),
   );
+  const { createLexiconSearch } = await import(join(root, "dist", "lexicon", "search.js"));
   const ours = await createRelations(loaded, { threads });
+  const lexicon = await createLexiconSearch(loaded, { threads, timeoutMs: 60_000 });
   const pairs = randomPairs(subspace);
   const script = join(root, "bench", "peers", "search", "relations.py");
   try {
@@ -34,6 +42,8 @@ export default async function relations() {
       ours: () => rate(() => ours.score(pairs, "subspace")),
       numpy: () =>
         runJson(ensureSearch(), [script, weights, String(subspace), String(PAIRS), String(SECONDS)]),
+      complete: () => latency((query) => ours.complete([{ ...query, missing: "object", predicate: 0 }])),
+      search: () => latency(({ known, k }) => lexicon.search([{ vector: known, k }])),
     });
     return report({
       name: "relations",
@@ -42,9 +52,12 @@ export default async function relations() {
       peers: { numpy: results.numpy.rate },
       limit: null,
       scoresPerSecond: round(results.ours.value * bias.length),
+      completionMs: round(results.complete.value),
+      searchMs: round(results.search.value),
+      completionToSearch: round(results.complete.value / results.search.value),
     });
   } finally {
-    await ours.close();
+    await Promise.all([ours.close(), lexicon.close()]);
   }
 }
 
@@ -56,6 +69,22 @@ async function rate(score) {
     done += PAIRS;
   }
   return done / ((performance.now() - started) / 1000);
+}
+
+/** Median milliseconds of one query, asked alone. */
+async function latency(ask) {
+  const random = createRandom(11);
+  const { dimension } = JSON.parse(
+    readFileSync(join(process.env.GROUNDWIRE_MODEL ?? bundle, "manifest.json")),
+  );
+  const times = [];
+  for (let i = 0; i < ALONE; i++) {
+    const known = Float32Array.from({ length: dimension }, () => random() - 0.5);
+    const started = performance.now();
+    await ask({ known, k: 10 });
+    times.push(performance.now() - started);
+  }
+  return median(times);
 }
 
 function randomPairs(subspace) {

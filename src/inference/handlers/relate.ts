@@ -50,8 +50,8 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
     const scores = await product.multiply(concatenate(wanted));
     const size = entries.length;
     const results = queries.map((query, i) => {
-      const prior = priors[query.missing];
-      const sums = scores.subarray(i * size, (i + 1) * size).map((score, j) => score + (prior[j] as number));
+      const sums = scores.subarray(i * size, (i + 1) * size);
+      addTo(sums, priors[query.missing]);
       return rank(sums, query, entries);
     });
     return { results };
@@ -118,6 +118,11 @@ function outerProducts(subjects: Float32Array, objects: Float32Array, subspace: 
       outer[i * subspace + j] = (subjects[i] as number) * (objects[first + j] as number);
   }
   return outer;
+}
+
+/** In place: the scores are a product's own memory, which nobody reads again. */
+function addTo(sums: Float32Array, terms: Float32Array): void {
+  for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (terms[i] as number);
 }
 
 /** What the missing end is multiplied with: `r_s R_p` for an object, `R_p r_o` for a subject. */
