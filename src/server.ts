@@ -1,5 +1,5 @@
 import cors from "@fastify/cors";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { LogController, type FastifyInstance } from "fastify";
 import { resolveBundleDirectory } from "./bundle/bundle.js";
 import type { Config } from "./config.js";
 import { GroundwireError } from "./errors.js";
@@ -58,7 +58,9 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
 
   const app = Fastify({
     logger: { level: config.logLevel, stream: process.stderr, redact: SECRETS },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
+    // What is logged of a request carries its id itself; a logger for each would cost all that log nothing.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: config.maxBodyBytes,
     genReqId: requestId,
     forceCloseConnections: "idle",

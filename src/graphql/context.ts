@@ -13,28 +13,6 @@ export interface NamedText {
   field: string;
 }
 
-/** What one request carries: shared services, its own loaders. */
-export interface Context {
-  requestId: string;
-  services: Services;
-  limits: RequestLimits;
-  caller: Caller;
-  /** Cost units of the operations so far; one object for all operations of an HTTP request. */
-  budget: { spent: number };
-  timings: Timings;
-  /** Aborts, with the error to answer, when the request's time is over or its client has gone. */
-  signal: AbortSignal;
-  /** All texts that a request asks for at one level become one encoder call. */
-  vectors: DataLoader<NamedText, Encoded, string>;
-  neighbors: DataLoader<SearchQuery, SearchResult>;
-  /** Last layers of texts, [tokens, D]. */
-  tokens: DataLoader<NamedText, Encoded, string>;
-  /** Pictures with their grids. */
-  photos: DataLoader<NamedImage, EncodedPicture, string>;
-  /** Undefined for a bundle without relations. */
-  relations: RelationLoaders | undefined;
-}
-
 export interface RequestLimits {
   maxTexts: number;
   maxFirst: number;
@@ -46,33 +24,93 @@ export interface ContextOptions {
   services: Services;
   limits: RequestLimits;
   caller: Caller;
-  signal: AbortSignal;
+  /** Aborts, with the error to answer, when the request's time is over or its client has gone. */
+  readonly signal: AbortSignal;
 }
 
-export function createContext({ requestId, services, limits, caller, signal }: ContextOptions): Context {
-  const timings: Timings = { tokenizeMs: 0, queueMs: 0, inferMs: 0 };
-  const { encoder, lexicon } = services;
-  return {
-    requestId,
-    services,
-    limits,
-    caller,
-    budget: { spent: 0 },
-    timings,
-    signal,
-    vectors: new DataLoader<NamedText, Encoded, string>(
-      (keys) => {
-        const fields = keys.map(({ field }) => field);
-        const texts = keys.map(({ text }) => text);
-        return encoder.encode(texts, { fields, signal, timings });
-      },
-      // With the field, because a bad text's error names it; the encoder computes equal texts once.
-      { cacheKeyFn: ({ text, field }) => `${field}\n${text}` },
-    ),
-    neighbors: new DataLoader<SearchQuery, SearchResult>((queries) => lexicon.search(queries, { signal }), {
-      cache: false,
-    }),
-    ...createGroundingLoaders(services, signal),
-    relations: services.relations && createRelationLoaders(services.relations),
-  };
+interface Loaders {
+  vectors?: DataLoader<NamedText, Encoded, string>;
+  neighbors?: DataLoader<SearchQuery, SearchResult>;
+  grounding?: ReturnType<typeof createGroundingLoaders>;
+  relations?: RelationLoaders;
+}
+
+/**
+ * What one HTTP request carries: shared services, its own loaders. Most requests need one loader and no signal, so all
+ * are made on first use. Apollo copies a context's own properties for each operation of a batch: what these share lies
+ * in objects, and what must not be read too early in accessors.
+ */
+export class Context {
+  readonly requestId: string;
+  readonly services: Services;
+  readonly limits: RequestLimits;
+  readonly caller: Caller;
+  /** Cost units of the operations so far; one object for all operations of an HTTP request. */
+  readonly budget = { spent: 0 };
+  readonly timings: Timings = { tokenizeMs: 0, queueMs: 0, inferMs: 0 };
+  private readonly loaders: Loaders = {};
+
+  constructor(private readonly options: ContextOptions) {
+    this.requestId = options.requestId;
+    this.services = options.services;
+    this.limits = options.limits;
+    this.caller = options.caller;
+  }
+
+  get signal(): AbortSignal {
+    return this.options.signal;
+  }
+
+  /** All texts that a request asks for at one level become one encoder call. */
+  get vectors(): DataLoader<NamedText, Encoded, string> {
+    return (this.loaders.vectors ??= createVectorLoader(this));
+  }
+
+  get neighbors(): DataLoader<SearchQuery, SearchResult> {
+    return (this.loaders.neighbors ??= new DataLoader<SearchQuery, SearchResult>(
+      (queries) => this.services.lexicon.search(queries, { signal: this.signal }),
+      { cache: false },
+    ));
+  }
+
+  /** Last layers of texts, [tokens, D]. */
+  get tokens(): DataLoader<NamedText, Encoded, string> {
+    return this.grounding.tokens;
+  }
+
+  /** Pictures with their grids. */
+  get photos(): DataLoader<NamedImage, EncodedPicture, string> {
+    return this.grounding.photos;
+  }
+
+  /** Undefined for a bundle without relations. */
+  get relations(): RelationLoaders | undefined {
+    const { relations } = this.services;
+    return relations && (this.loaders.relations ??= createRelationLoaders(relations));
+  }
+
+  private get grounding() {
+    return (this.loaders.grounding ??= createGroundingLoaders(this.services, this.signal));
+  }
+}
+
+function createVectorLoader(context: Context): DataLoader<NamedText, Encoded, string> {
+  const { services, timings } = context;
+  return new DataLoader<NamedText, Encoded, string>(
+    (keys) => {
+      const fields = keys.map(({ field }) => field);
+      const texts = keys.map(({ text }) => text);
+      const options = {
+        fields,
+        timings,
+        // Read only where a text is not in the cache.
+        get signal() {
+          return context.signal;
+        },
+      };
+      return services.encoder.encode(texts, options);
+    },
+    // With the field, because a bad text's error names it; the encoder computes equal texts once.
+    { cacheKeyFn: ({ text, field }) => `${field}\n${text}` },
+  );
 }

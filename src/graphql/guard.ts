@@ -30,11 +30,7 @@ export function createGuardPlugin(options: GuardOptions): ApolloServerPlugin<Con
           if (operation.operation === OperationTypeNode.MUTATION) requireWrite(contextValue);
           if (options.only && !options.only.covers(document)) throw refuse(untrusted());
           const variables = request.variables ?? {};
-          spend(
-            estimate({ document, operationName: operation.name?.value, variables }),
-            contextValue,
-            options,
-          );
+          spend(estimate({ document, operation, variables }), contextValue, options);
           return Promise.resolve();
         },
       }),

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { GroundwireError } from "../errors.js";
 
 declare module "fastify" {
@@ -7,7 +7,8 @@ declare module "fastify" {
      * Aborts at the request's deadline, when its client has gone, or when the server gives up waiting. Its reason is
      * the error to answer.
      */
-    deadline: AbortSignal;
+    readonly deadline: AbortSignal;
+    watch: Watch;
   }
 }
 
@@ -18,26 +19,52 @@ export interface Deadlines {
 
 /** @param timeoutMs milliseconds that one request may take */
 export function registerDeadlines(app: FastifyInstance, timeoutMs: number): Deadlines {
-  const active = new Set<AbortController>();
+  const active = new Set<Watch>();
 
-  function watch({ raw }: FastifyReply): AbortSignal {
-    const controller = new AbortController();
-    active.add(controller);
-    const late = new GroundwireError("TIMEOUT", `the request took longer than its limit of ${timeoutMs} ms`);
-    const timer = setTimeout(() => controller.abort(late), timeoutMs);
+  function watch({ raw }: FastifyReply): Watch {
+    const watched = new Watch();
+    active.add(watched);
+    const timer = setTimeout(() => watched.abort(createLate(timeoutMs)), timeoutMs);
     // A response closes once it has been sent, or once its connection is lost.
     raw.once("close", () => {
       clearTimeout(timer);
-      active.delete(controller);
-      if (!raw.writableFinished) controller.abort(new GroundwireError("TIMEOUT", "the client has gone"));
+      active.delete(watched);
+      if (!raw.writableFinished) watched.abort(new GroundwireError("TIMEOUT", "the client has gone"));
     });
-    return controller.signal;
+    return watched;
   }
 
-  app.decorateRequest("deadline");
+  app.decorateRequest("watch");
+  app.decorateRequest("deadline", {
+    getter(this: FastifyRequest) {
+      return this.watch.signal;
+    },
+  });
   app.addHook("onRequest", (request, reply, done) => {
-    request.deadline = watch(reply);
+    request.watch = watch(reply);
     done();
   });
-  return { abortAll: (reason) => active.forEach((controller) => controller.abort(reason)) };
+  return { abortAll: (reason) => active.forEach((watched) => watched.abort(reason)) };
+}
+
+/** An AbortController that is made when somebody asks for its signal: a text in the cache needs none. */
+class Watch {
+  private controller: AbortController | undefined;
+  private reason: GroundwireError | undefined;
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.reason) this.controller.abort(this.reason);
+    return this.controller.signal;
+  }
+
+  abort(reason: GroundwireError): void {
+    this.reason ??= reason;
+    this.controller?.abort(this.reason);
+  }
+}
+
+/** Made when it is needed: an error's stack costs more than all else that is done for a cached text. */
+function createLate(timeoutMs: number): GroundwireError {
+  return new GroundwireError("TIMEOUT", `the request took longer than its limit of ${timeoutMs} ms`);
 }

@@ -1,10 +1,13 @@
 import { ApolloServer } from "@apollo/server";
-import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from "@apollo/server/plugin/disabled";
 import fastifyApollo from "@as-integrations/fastify";
 import type { FastifyInstance } from "fastify";
 import type { Config } from "../config.js";
 import { MAX_FIRST } from "../graphql/checks.js";
-import { createContext, type Context } from "../graphql/context.js";
+import { Context } from "../graphql/context.js";
 import { createErrorLogPlugin, formatError } from "../graphql/errors.js";
 import { createGuardPlugin } from "../graphql/guard.js";
 import { createLimitRules, PARSE_OPTIONS } from "../graphql/limits.js";
@@ -30,12 +33,14 @@ export async function registerGraphql(
   await app.register(fastifyApollo(apollo), {
     path: "/graphql",
     context: (request) => {
-      const context = createContext({
+      const context = new Context({
         requestId: request.id,
         services,
         limits,
         caller: request.caller,
-        signal: request.deadline,
+        get signal() {
+          return request.deadline;
+        },
       });
       request.timings = context.timings;
       return Promise.resolve(context);
@@ -68,6 +73,8 @@ async function createApollo(
     validationRules: createLimitRules(trusted),
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
+      // It looks at every field of every answer; here no answer is to be cached (see requests.ts).
+      ApolloServerPluginCacheControlDisabled(),
       createErrorLogPlugin(app.log),
       createGuardPlugin({ maxCost: config.maxCost, limiter, only }),
       createStatusPlugin(),

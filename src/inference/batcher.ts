@@ -1,5 +1,6 @@
 import { GroundwireError } from "../errors.js";
 import type { EncodeReply, EncodeRequest, TextOutput } from "./protocol.js";
+import { createServiceRate } from "./service-rate.js";
 
 /** One distinct text that waits for the model; several callers may wait for it. */
 export interface Entry {
@@ -57,21 +58,20 @@ export interface Batcher {
 const WINDOW = 1024;
 /** Tokens up to which padding costs less than one more batch. */
 const ALWAYS_ALIKE = 16;
-/** Rough time in which a full queue moves on; the hint given to refused callers. */
-const RETRY_AFTER_MS = 250;
 
 /** The process-wide queue in front of the model: bounded, and cut into batches of texts of similar length. */
 export function createBatcher(options: BatcherOptions): Batcher {
   let queue: Entry[] = [];
   let queuedTokens = 0;
   let closed: Error | undefined;
+  const rate = createServiceRate();
 
   function add(entry: Entry): void {
     if (closed) throw closed;
     if (queue.length >= options.maxQueue) keep((waiting) => waiting.wanted());
     if (queue.length >= options.maxQueue) {
       const message = `the queue holds its limit of ${options.maxQueue} texts; try again later`;
-      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: RETRY_AFTER_MS });
+      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: rate.waitMs(queue.length) });
     }
     queue.push(entry);
     queuedTokens += entry.ids.length;
@@ -108,6 +108,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
       const rows = batch.length;
       const { output } = batch[0] as Entry;
       const { vectors, inferMs } = await options.run({ ids: pad(batch, length), rows, length, output });
+      rate.served(rows, now);
       const stride = vectors.length / rows;
       batch.forEach((entry, row) => {
         // The padding's own tokens are nobody's.

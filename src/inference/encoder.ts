@@ -140,12 +140,14 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     call: EncodeOptions = {},
   ): Promise<(Encoded | GroundwireError)[]> {
     const { output = "embedding" } = call;
-    const deadline = createDeadline(call.timeoutMs ?? options.timeoutMs, call.signal);
+    // Texts that are all in the cache need none.
+    let deadline: Deadline | undefined;
+    const getDeadline = () => (deadline ??= createDeadline(call.timeoutMs ?? options.timeoutMs, call.signal));
     const pending: Promise<Encoded | GroundwireError>[] = [];
     let sliceStarted = performance.now();
     for (const [i, text] of texts.entries()) {
       const job = { text, field: call.fields?.[i] ?? `texts[${i}]`, output };
-      pending.push(encodeOne(job, deadline, call.timings).catch(toGroundwireError));
+      pending.push(encodeOne(job, getDeadline, call.timings).catch(toGroundwireError));
       if (performance.now() - sliceStarted < SLICE_MS) continue;
       // A batch's worth need not wait for the rest to be tokenized; less would only be cut into more batches.
       if (batcher.full) batcher.pump();
@@ -156,11 +158,11 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     try {
       return await Promise.all(pending);
     } finally {
-      deadline.clear();
+      deadline?.clear();
     }
   }
 
-  async function encodeOne(job: TextJob, deadline: Deadline, timings?: Timings): Promise<Encoded> {
+  async function encodeOne(job: TextJob, getDeadline: () => Deadline, timings?: Timings): Promise<Encoded> {
     checkText(job.text, job.field);
     if (job.output === "retrieval") requireFile(bundle, "retrieval.onnx", "comparing texts with pictures");
     const { cache, flights } = lanes[job.output];
@@ -170,6 +172,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
       counts.cacheHits += 1;
       return cached;
     }
+    const deadline = getDeadline();
     // Nobody waits any more for the rest of a long list.
     if (deadline.over) return deadline.expired;
     const flight = joinFlight(flights.get(key)) ?? launch(key, job, timings);

@@ -2,6 +2,7 @@ import type { Bundle } from "../bundle/bundle.js";
 import { GroundwireError, toGroundwireError } from "../errors.js";
 import type { SearchReply, SearchRequest } from "../inference/protocol.js";
 import { createDeadline } from "../inference/deadline.js";
+import { createServiceRate } from "../inference/service-rate.js";
 import { createWorkerPool } from "../inference/worker-pool.js";
 import { euclideanNorm, normalize } from "../vectors.js";
 import type { NeighborFilter, RankedQuery } from "./rank.js";
@@ -70,8 +71,6 @@ interface Waiting {
 const MAX_QUERIES = 128;
 /** Queries that may wait; each costs the worker about a millisecond. */
 const MAX_WAITING = 8192;
-/** The hint given to refused callers. */
-const RETRY_AFTER_MS = 500;
 
 export async function createLexiconSearch(
   bundle: Bundle,
@@ -82,6 +81,7 @@ export async function createLexiconSearch(
   const settings = { kind: "search", threads: options.threads, entries, rows, scales } as const;
   const pool = await createWorkerPool<SearchRequest, SearchReply>(settings, 1);
   const counts = { batches: 0, queries: 0 };
+  const rate = createServiceRate();
   let queue: Waiting[] = [];
   let closed: GroundwireError | undefined;
   pool.onIdle = pump;
@@ -109,7 +109,7 @@ export async function createLexiconSearch(
     const ranked = toRankedQuery(query);
     if (queue.length >= MAX_WAITING) {
       const message = `the lexicon's queue holds its limit of ${MAX_WAITING} queries; try again later`;
-      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: RETRY_AFTER_MS });
+      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: rate.waitMs(queue.length) });
     }
     return new Promise((resolve, reject) => {
       queue.push({ query: ranked, wanted: () => !caller.gone, resolve, reject });
@@ -130,6 +130,7 @@ export async function createLexiconSearch(
     counts.queries += batch.length;
     try {
       const { results } = await pool.run({ queries: batch.map(({ query }) => query) });
+      rate.served(batch.length, started);
       options.observe?.("search", performance.now() - started);
       results.forEach((result, i) => batch[i]?.resolve(toResult(result, batch[i].query, entries)));
     } catch (error) {

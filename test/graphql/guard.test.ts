@@ -1,4 +1,4 @@
-import { parse } from "graphql";
+import { parse, type OperationDefinitionNode } from "graphql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createCostEstimator, type CostEstimator } from "../../src/graphql/cost.js";
 import { createSchema } from "../../src/graphql/schema.js";
@@ -84,8 +84,10 @@ describe("document limits", () => {
 
 describe("cost", () => {
   let cost: CostEstimator;
-  const costOf = (query: string, variables: Record<string, unknown> = {}) =>
-    cost({ document: parse(query), operationName: undefined, variables });
+  const costOf = (query: string, variables: Record<string, unknown> = {}) => {
+    const document = parse(query);
+    return cost({ document, operation: document.definitions[0] as OperationDefinitionNode, variables });
+  };
   beforeAll(async () => {
     cost = createCostEstimator(await createSchema());
   });
@@ -104,6 +106,27 @@ describe("cost", () => {
     });
     expect(many).toBeGreaterThan(one * 45);
     expect(many).toBeLessThan(one * 55);
+  });
+
+  test("is the same through fragments and variables, and nothing for what is left out", () => {
+    const plain = costOf(`{ concept(text: "a") { neighbors(first: 100) { text } } }`);
+    const spread = '{ ...Q } fragment Q on Query { concept(text: "a") { ...C } } fragment C on Concept';
+    expect(costOf(`${spread} { neighbors(first: 100) { text } }`)).toBe(plain);
+    expect(costOf(`{ ... on Query { concept(text: "a") { neighbors(first: 100) { text } } } }`)).toBe(plain);
+    const query = "query ($t: String!, $f: Int, $on: Boolean!) { concept(text: $t) @include(if: $on)";
+    const of = (on: boolean) =>
+      costOf(`${query} { neighbors(first: $f) { text } } }`, { t: "a", f: 100, on });
+    expect(of(true)).toBe(plain);
+    expect(of(false)).toBe(0);
+  });
+
+  test("counts the other fields where one has an argument that will be refused", async () => {
+    const query = `query ($t: String = "a", $many: [String!]!) {
+      concept(text: $t) { norm } concepts(texts: $many) { neighbors(first: 1000) { text } }
+    }`;
+    const many = Array.from({ length: 400 }, (_, i) => `text ${i}`);
+    const { errors } = await graphql(server, query, { variables: { t: null, many } });
+    expect(errors[0]?.extensions.code).toBe("TOO_MANY_INPUTS");
   });
 
   test("beyond the limit ends in TOO_MANY_INPUTS that names rule and value", async () => {

@@ -24,8 +24,9 @@ export class EmbeddingResolver {
   ): Promise<Embedding>[] {
     checkCount(texts, "texts", context);
     return texts.map(async (text, i) => {
-      const { vector, ...rest } = await context.vectors.load({ text, field: `texts[${i}]` });
-      return { ...rest, text, vector: normalized ? normalize(vector) : vector };
+      const encoded = await context.vectors.load({ text, field: `texts[${i}]` });
+      const { vector, norm, tokenCount, truncated } = encoded;
+      return { text, vector: normalized ? normalize(vector) : vector, norm, tokenCount, truncated };
     });
   }
 
