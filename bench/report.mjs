@@ -1,4 +1,5 @@
 // REPORT.md from the results of one run.
+import { checkBars } from "./bars.mjs";
 import { figures } from "./harness.mjs";
 
 const HEAD =
@@ -16,6 +17,14 @@ Machine: ${machine}. Commit: ${commit}.
 
 ${HEAD}
 ${results.map(row).join("\n")}
+
+## What must hold
+
+| benchmark | rule | holds |
+|---|---|---|
+${checkBars(results)
+  .map(({ name, rule, holds }) => `| ${name} | ${rule} | ${holds ? "yes" : "**no**"} |`)
+  .join("\n")}
 
 ## Details
 

@@ -1,8 +1,10 @@
 // `npm run bench`: all benchmarks, and bench/REPORT.md. `npm run bench -- NAME --json`: one, its JSON on the last line.
+// The exit status is 1 where a benchmark fails or misses its bar (bars.mjs).
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureBuilt, ensureInstalled, requireNode } from "../scripts/setup.mjs";
 import { root } from "./harness.mjs";
+import { checkBars } from "./bars.mjs";
 import { renderReport } from "./report.mjs";
 
 const NAMES = [
@@ -47,4 +49,6 @@ if (asked.length === 0) {
   writeFileSync(join(root, "bench", "REPORT.md"), renderReport(results));
   console.error("bench: wrote bench/REPORT.md");
 }
-process.exit(failures.length > 0 ? 1 : 0);
+const missed = checkBars(results).filter(({ holds }) => !holds);
+for (const { name, rule } of missed) console.error(`bench: ${name} misses its bar: ${rule}`);
+process.exit(failures.length + missed.length > 0 ? 1 : 0);
