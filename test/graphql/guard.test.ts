@@ -7,7 +7,7 @@ import { graphql, startGateway } from "../helpers/gateway.js";
 
 let server: GroundwireServer;
 beforeAll(async () => {
-  server = await startGateway({ MAX_COST: "1000" });
+  server = await startGateway({ MAX_COST: "1000", MAX_BODY_BYTES: "1048576" });
 });
 afterAll(() => server.stop());
 
