@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Tokenizer as Untyped } from "@huggingface/tokenizers";
+import { LRUCache } from "lru-cache";
 import { GroundwireError } from "../errors.js";
 import { alignWithRust } from "./unicode.js";
 
@@ -39,15 +40,44 @@ export type TextTokenizer = (text: string) => TokenizedText;
  * @param maxTokens longest input, special tokens included
  */
 export function createTokenizer(definition: object, maxTokens: number): TextTokenizer {
-  const tokenizer = new Tokenizer(definition, {});
-  const { lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
+  const encode = createEncode(definition);
   return (text) => {
-    const aligned = alignWithRust(text);
-    // JavaScript lowercases a word's last sigma to another letter than the others; Rust, letter by letter, does not.
-    const { ids } = tokenizer.encode(lowercase ? aligned.replaceAll("Σ", "σ") : aligned);
+    const ids = encode(text);
     if (ids.length <= maxTokens) return { ids, tokenCount: ids.length, truncated: false };
     const kept = [...ids.slice(0, maxTokens - 1), ids[ids.length - 1] as number];
     return { ids: kept, tokenCount: ids.length, truncated: true };
+  };
+}
+
+/** Words whose ids are kept: BERT splits at spaces first, so that a text's ids are those of its words in a row. */
+const WORDS_KEPT = 50_000;
+const LONGEST_WORD_KEPT = 32;
+
+function createEncode(definition: object): (text: string) => number[] {
+  const tokenizer = new Tokenizer(definition, {});
+  const { type, lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
+  const isBert = type === "BertNormalizer";
+  const words = new LRUCache<string, number[]>({ max: WORDS_KEPT });
+  const [start, end] = tokenizer.encode("").ids as [number, number];
+
+  function encodeWord(word: string): number[] {
+    const kept = words.get(word);
+    if (kept) return kept;
+    const ids = tokenizer.encode(word).ids.slice(1, -1);
+    if (word.length <= LONGEST_WORD_KEPT) words.set(word, ids);
+    return ids;
+  }
+
+  return (text) => {
+    if (isBert && PLAIN.test(text)) {
+      const ids = [start];
+      for (const word of text.split(" ")) if (word !== "") ids.push(...encodeWord(word));
+      ids.push(end);
+      return ids;
+    }
+    const aligned = alignWithRust(text);
+    // JavaScript lowercases a word's last sigma to another letter than the others; Rust, letter by letter, does not.
+    return tokenizer.encode(lowercase ? aligned.replaceAll("Σ", "σ") : aligned).ids;
   };
 }
 

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { EncodeRequest } from "../../src/inference/protocol.js";
 import { createBatcher, formBatch, type BatcherOptions, type Entry } from "../../src/inference/batcher.js";
@@ -87,6 +88,43 @@ test("no batch has more padded tokens than the budget", () => {
     expect(longest * batch.length).toBeLessThanOrEqual(64);
     rest = rest.filter((entry) => !batch.includes(entry));
   }
+});
+
+test("what waits is cut where a batch more costs less than the padding", () => {
+  const lengths = [7, 8, 8, 9, 20, 21, 22, 60, 61];
+  const window = lengths.map((length) => entryOf(length));
+  const lengthsWith = (place: number) =>
+    formBatch([window[place] as Entry, ...window], 4096).map(({ ids }) => ids.length);
+  expect(new Set(lengthsWith(0))).toEqual(new Set([7, 8, 9]));
+  expect(new Set(lengthsWith(5))).toEqual(new Set([20, 21, 22]));
+  expect(new Set(lengthsWith(8))).toEqual(new Set([60, 61]));
+});
+
+test("the cut is the cheapest of all", () => {
+  const cost = (groups: number[][]) =>
+    groups.reduce((sum, group) => sum + Math.max(...group) * group.length + 18, 0);
+  const cuts = (lengths: number[]): number[][][] =>
+    lengths.length === 0
+      ? [[]]
+      : lengths.flatMap((_, i) =>
+          cuts(lengths.slice(i + 1)).map((rest) => [lengths.slice(0, i + 1), ...rest]),
+        );
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 9 }), (lengths) => {
+      const sorted = [...lengths].sort((a, b) => a - b);
+      const cheapest = Math.min(...cuts(sorted).map(cost));
+      let rest = lengths.map((length) => entryOf(length));
+      const groups: number[][] = [];
+      while (rest.length > 0) {
+        // From the longest, whose batch the rest does not change.
+        const [longest] = [...rest].sort((a, b) => b.ids.length - a.ids.length) as [Entry];
+        const batch = formBatch([longest, ...rest.filter((entry) => entry !== longest)], 4096);
+        groups.push(batch.map(({ ids }) => ids.length));
+        rest = rest.filter((entry) => !batch.includes(entry));
+      }
+      expect(cost(groups)).toBe(cheapest);
+    }),
+  );
 });
 
 test("a text longer than the budget still goes, alone", () => {

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { Tokenizer } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { loadBundle, type Bundle } from "../../src/bundle/bundle.js";
@@ -45,6 +46,29 @@ test("the golden texts hold one of exactly maxTokens and one of one token more",
   const counts = bundle.golden.items.map(({ tokenCount }) => tokenCount);
   expect(counts).toContain(maxTokens);
   expect(counts).toContain(maxTokens + 1);
+});
+
+test("a text put together from its words has the ids that the library gives the whole", () => {
+  const whole = new (
+    Tokenizer as unknown as new (
+      definition: object,
+      config: object,
+    ) => {
+      encode(text: string): { ids: number[] };
+    }
+  )(bundle.tokenizer, {});
+  const letters = fc.constantFrom(..."abcXYZ019  '.-,!?$()_/\\");
+  const texts = fc.oneof(
+    fc.string({ unit: letters, maxLength: 60 }),
+    fc.string({ maxLength: 60 }),
+    fc.constantFrom("a".repeat(101), "don't", "  two  words  ", "unaffable-ness", "UNK [MASK] x"),
+  );
+  fc.assert(
+    fc.property(texts, (text) => {
+      expect(tokenize(text).ids).toEqual(whole.encode(text).ids);
+    }),
+    { numRuns: 3000 },
+  );
 });
 
 test("a long text is cut to maxTokens, ends as the whole does, and says so", () => {
