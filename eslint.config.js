@@ -31,6 +31,7 @@ export default tseslint.config(
         clearInterval: "readonly",
         URL: "readonly",
         fetch: "readonly",
+        AbortSignal: "readonly",
       },
     },
   },
