@@ -97,7 +97,7 @@ SMOKE_WORDS = 1000
 LEXICAL_PRESETS = {
     "compact": LexicalConfig(
         seed=0,
-        epochs=24,
+        epochs=10,
         batch_size=1024,
         learning_rate=4e-4,
         embedding_learning_rate=2e-3,
@@ -147,9 +147,8 @@ STAGE2_PRESETS = {
         text_negatives=128,
         distill_weight=20.0,
         distill_words=256,
-        taxonomy_share=0.75,
-        target_power=0.65,
-        lexical_weight=5.0,
+        taxonomy_share=0.5,
+        lexical_weight=3.0,
         property_weight=0.3,
         property_objects=8,
     ),

@@ -6,8 +6,7 @@ teacher's unit vector beside its unit WordNet features, weighted sqrt(1 - share)
 inner product of two targets is the blend of both similarities; reduced to the teacher's width by a truncated
 singular value decomposition whose singular values are raised to a power below 1, and turned back into the
 teacher's coordinates by the orthogonal map nearest to them (Procrustes), so that a language model has little
-to unlearn. Without the power a few directions hold most of the space: families of words lie closer to each
-other, and the teacher's own similarities are lost sooner.
+to unlearn. Below 1 the power keeps WordNet's families further apart; see `RUNS.md` for what that costs.
 """
 
 from __future__ import annotations
