@@ -8,7 +8,6 @@ import { registerBodyLimits } from "./http/bodies.js";
 import { registerDeadlines } from "./http/deadlines.js";
 import { answerHttpError } from "./http/errors.js";
 import { registerGraphiql } from "./http/graphiql.js";
-import { registerGraphql } from "./http/graphql.js";
 import { registerHealth } from "./http/health.js";
 import { createMetrics } from "./http/metrics.js";
 import { registerOpenai } from "./http/openai.js";
@@ -49,10 +48,12 @@ const SECRETS = [
  */
 export async function createServer(config: Config): Promise<GroundwireServer> {
   const metrics = createMetrics();
-  const services = await startServices(resolveBundleDirectory(config.model), {
+  const starting = startServices(resolveBundleDirectory(config.model), {
     ...config,
     observe: metrics.observe,
   });
+  // The largest part of the code is loaded while other threads load the model.
+  const [services, { registerGraphql }] = await Promise.all([starting, import("./http/graphql.js")]);
   metrics.follow(services);
   let ready = true;
 

@@ -3,7 +3,7 @@ import { createEmbeddedStore } from "./collections/embedded-store.js";
 import type { VectorStore } from "./collections/vector-store.js";
 import { loadBundle, type Bundle } from "./bundle/bundle.js";
 import { VARIABLES, type Config } from "./config.js";
-import { createEncoder, type Encoder } from "./inference/encoder.js";
+import { createEncoder, type Encoder, type EncoderOptions } from "./inference/encoder.js";
 import { selfTest } from "./inference/self-test.js";
 import { createLexiconSearch, type LexiconSearch } from "./lexicon/search.js";
 import { createVisualEncoder, type VisualEncoder } from "./pictures/visual-encoder.js";
@@ -41,28 +41,46 @@ export type ServiceOptions = Pick<
 export async function startServices(directory: string, options: ServiceOptions): Promise<Services> {
   const bundle = await loadBundle(directory);
   const shared = { ...options, timeoutMs: options.requestTimeoutMs };
-  // One after the other: what has been started can be ended when the next one fails.
-  const started: { close: () => Promise<void> }[] = [];
-  const close = async (): Promise<void> =>
-    void (await Promise.all(started.map((service) => service.close())));
-  async function start<S extends { close: () => Promise<void> }>(starting: Promise<S>): Promise<S> {
-    const service = await starting;
-    started.push(service);
-    return service;
-  }
+  const { threadsPerWorker: threads } = options;
+  const [encoder, lexicon, visual, relations] = await startAll([
+    startEncoder(bundle, shared),
+    createLexiconSearch(bundle, { ...shared, threads }),
+    createVisualEncoder(bundle, shared),
+    createRelations(bundle, { threads }),
+  ]);
+  const store = createEmbeddedStore(options.dataDir ?? VARIABLES.DATA_DIR.default);
+  const collections = createCollections({ bundle, encoder, visual, store });
+  const close = () => closeAll([encoder, lexicon, visual, relations, collections]);
+  return { bundle, encoder, lexicon, visual, relations, collections, store, close };
+}
+
+interface Closable {
+  close: () => Promise<void>;
+}
+
+async function startEncoder(bundle: Bundle, options: EncoderOptions): Promise<Encoder> {
+  const encoder = await createEncoder(bundle, options);
   try {
-    const encoder = await start(createEncoder(bundle, shared));
     await selfTest(encoder, bundle);
-    const { threadsPerWorker: threads } = options;
-    const lexicon = await start(createLexiconSearch(bundle, { ...shared, threads }));
-    const visual = await start(createVisualEncoder(bundle, shared));
-    const relations = await createRelations(bundle, { threads });
-    if (relations) started.push(relations);
-    const store = createEmbeddedStore(options.dataDir ?? VARIABLES.DATA_DIR.default);
-    const collections = await start(Promise.resolve(createCollections({ bundle, encoder, visual, store })));
-    return { bundle, encoder, lexicon, visual, relations, collections, store, close };
+    return encoder;
   } catch (error) {
-    await close();
+    await encoder.close();
     throw error;
   }
+}
+
+/** All at once; where one fails, the others are ended as soon as they have started. */
+async function startAll<T extends (Closable | undefined)[]>(starting: {
+  [K in keyof T]: Promise<T[K]>;
+}): Promise<T> {
+  const results = await Promise.allSettled<Closable | undefined>(starting);
+  const failed = results.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+  const started = results.map((result) => (result.status === "fulfilled" ? result.value : undefined));
+  if (!failed) return started as T;
+  await closeAll(started);
+  throw failed.reason;
+}
+
+async function closeAll(services: readonly (Closable | undefined)[]): Promise<void> {
+  await Promise.all(services.map(async (service) => service?.close()));
 }
