@@ -1,5 +1,6 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createClient } from "../../sdk/src/index.js";
 import type { GroundwireServer } from "../../src/server.js";
 import { cosine } from "../../src/vectors.js";
 import { graphql, startGateway } from "../helpers/gateway.js";
@@ -37,6 +38,13 @@ test("the official client's default, base64, gets the vectors of GraphQL bit for
   data.forEach(({ embedding }, i) => expect(Float32Array.from(embedding)).toEqual(expected[i]));
   expect(usage.total_tokens).toBe(usage.prompt_tokens);
   expect(usage.prompt_tokens).toBeGreaterThanOrEqual(3 * TEXTS.length);
+});
+
+test("it gets the vectors that the SDK gets", async () => {
+  const { data } = await client.embeddings.create({ model, input: TEXTS });
+  const sdk = createClient({ url: client.baseURL.replace("/v1", "/graphql"), apiKey: KEY });
+  const vectors = await Promise.all(TEXTS.map((text) => sdk.embed(text)));
+  data.forEach(({ embedding }, i) => expect(Float32Array.from(embedding)).toEqual(vectors[i]?.vector));
 });
 
 test("encoding_format float gets the same vectors as JSON numbers", async () => {
