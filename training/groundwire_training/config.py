@@ -45,7 +45,6 @@ class LexicalConfig(LoopConfig):
 
     embedding_learning_rate: float
     top_layers: int
-    frequent_words: int = 3000  # a plain word of rank r is drawn (1 + r / frequent_words) ** -0.5 as often
     max_tokens: int = 16
     word_pooling: str = "content"
 
@@ -74,7 +73,6 @@ class Stage2Config(LoopConfig):
     distill_words: int = 0  # frequent words added to each step for it
     plain_words: int | None = None  # only the most frequent words of the list; None: all
     taxonomy_share: float = 0.0  # of WordNet in the words' targets; 0: the teacher's own vectors
-    target_power: float = 1.0  # of the targets' singular values; see `lexical_targets`
     lexical_weight: float = 0.0  # 1 - cosine to the words' targets
     property_weight: float = 0.0  # "yellow banana" against "black banana" for "banana"
     property_objects: int = 0  # objects a step, of one property table

@@ -6,7 +6,7 @@ alike is mostly a matter of single words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,6 @@ from .language_stream import encode_texts, freeze_language, pool_words
 from .losses import lexical_loss
 from .train_loop import SELECTION
 from .two_stream import Texts
-from .vocabulary import Vocabulary
 
 NAME = "lexical"
 LONGEST = 8  # tokens with [CLS] and [SEP]; longer texts are drawn together
@@ -58,20 +57,17 @@ class Lexical:
         config: LexicalConfig,
         language: BertModel,
         tokenizer: Tokenizer,
-        vocabulary: Vocabulary,
+        words: Sequence[str],
         targets_vd: Tensor,
         figures: Callable[[Callable[[list[str]], Tensor]], dict[str, float]],
     ) -> None:
         self.config = config
         self.model = WordModel(language, config.word_pooling, config.top_layers)
         self.targets_vd, self.figures = targets_vd, figures
-        words = vocabulary.texts
         self.ids, self.mask = encode_texts(tokenizer, words, config.max_tokens)
         self.tokenizer = tokenizer
         lengths = self.mask.sum(1).clamp(max=LONGEST).numpy()
         self.buckets = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
-        weights = draw_weights(vocabulary, config.frequent_words)
-        self.weights = [weights[bucket] for bucket in self.buckets]
         self.steps_per_epoch = max(1, len(words) // config.batch_size)
 
     def saved_modules(self) -> Mapping[str, nn.Module]:
@@ -91,11 +87,10 @@ class Lexical:
 
     def batch(self, epoch: int, step: int, part: int, rank: int, world: int) -> LexicalBatch:
         draw = step_generator(self.config.seed, epoch, 2, step, part)
-        totals = np.array([weights.sum() for weights in self.weights])
-        number = draw.choice(len(totals), p=totals / totals.sum())
-        bucket, weights = self.buckets[number], self.weights[number] / totals[number]
+        sizes = np.array([len(bucket) for bucket in self.buckets])
+        bucket = self.buckets[draw.choice(len(sizes), p=sizes / sizes.sum())]
         size = min(self.config.batch_size, len(bucket))
-        chosen = draw.choice(bucket, size - size % world, replace=False, p=weights)
+        chosen = draw.choice(bucket, size - size % world, replace=False)
         mine = chosen[rank_slice(len(chosen), rank, world)]
         width = int(self.mask[chosen].sum(1).max())
         device = self.model.language.device
@@ -115,10 +110,3 @@ class Lexical:
         ids, mask = encode_texts(self.tokenizer, texts, self.config.max_tokens)
         device = self.model.language.device
         return self.model(LexicalBatch(Texts(ids.to(device), mask.to(device)), torch.empty(0)))
-
-
-def draw_weights(vocabulary: Vocabulary, frequent: int) -> np.ndarray:
-    """How often each text is drawn, [V]: frequent words more often, what is only said of photos as the rarest."""
-    ranks = np.full(len(vocabulary.texts), len(vocabulary.plain))
-    ranks[vocabulary.plain] = np.arange(len(vocabulary.plain))
-    return (1 + ranks / frequent) ** -0.5

@@ -4,9 +4,8 @@ A contrastive sentence model puts words together that occur together ("doctor", 
 together what is alike ("doctor", "nurse"), as photos of things that look alike do. Each word's target is the
 teacher's unit vector beside its unit WordNet features, weighted sqrt(1 - share) and sqrt(share), so that the
 inner product of two targets is the blend of both similarities; reduced to the teacher's width by a truncated
-singular value decomposition whose singular values are raised to a power below 1, and turned back into the
-teacher's coordinates by the orthogonal map nearest to them (Procrustes), so that a language model has little
-to unlearn. Below 1 the power keeps WordNet's families further apart; see `RUNS.md` for what that costs.
+singular value decomposition and turned back into the teacher's coordinates by the orthogonal map nearest to
+them (Procrustes), so that a language model has little to unlearn.
 """
 
 from __future__ import annotations
@@ -29,17 +28,16 @@ POWER_ITERATIONS = 2
 
 
 def lexical_targets(
-    words: Sequence[str], teacher_vd: Tensor, wordnet: WordNet, *, share: float, power: float, folder: Path
+    words: Sequence[str], teacher_vd: Tensor, wordnet: WordNet, *, share: float, folder: Path
 ) -> Tensor:
     """Unit targets float32 [V, D] of the words, kept in `folder`: they cost minutes."""
     digest = hashlib.sha256("\n".join(words).encode() + teacher_vd.numpy().tobytes())
-    digest.update(f"{share} {power}".encode())
+    digest.update(f"{share}".encode())
     path = folder / f"targets-{digest.hexdigest()[:16]}.safetensors"
     if path.is_file():
         return load_file(path)["targets"]
     features = wordnet.features([known_part(word, wordnet) for word in words])
-    blended = blend(normalize(teacher_vd, dim=1).numpy(), features, share, power)
-    targets = normalize(torch.from_numpy(blended), dim=1)
+    targets = normalize(torch.from_numpy(blend(normalize(teacher_vd, dim=1).numpy(), features, share)), dim=1)
     partial = path.with_suffix(".partial")
     save_file({"targets": targets}, partial)
     partial.replace(path)
@@ -51,11 +49,10 @@ def known_part(text: str, wordnet: WordNet) -> str:
     return text if wordnet.ranked(text) else text.rsplit(" ", 1)[-1]
 
 
-def blend(teacher_vd: np.ndarray, features: csr_matrix, share: float, power: float) -> np.ndarray:
-    """Vectors [V, D] whose inner products at power 1 are (1 - share) teacher + share features, as nearly as
-    D allows; below 1 (down to 0: all directions alike) the strong directions are weakened."""
+def blend(teacher_vd: np.ndarray, features: csr_matrix, share: float) -> np.ndarray:
+    """Vectors [V, D] whose inner products are (1 - share) teacher + share features, as nearly as D allows."""
     both = hstack([csr_matrix(np.sqrt(1 - share) * teacher_vd), np.sqrt(share) * features]).tocsr()
     left, scale, _ = randomized_svd(both, teacher_vd.shape[1], n_iter=POWER_ITERATIONS, random_state=0)
-    reduced = left * scale**power
+    reduced = left * scale
     u, _, vt = np.linalg.svd(reduced.T @ teacher_vd, full_matrices=False)
     return (reduced @ (u @ vt)).astype(np.float32)

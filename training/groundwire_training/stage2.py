@@ -137,9 +137,8 @@ def warm_up(stage: Stage2, config: LexicalConfig, folder: Path) -> None:
     assert stage.targets is not None and stage.word_validation is not None
     language = stage.model.language
     learnable = {name: p.requires_grad for name, p in language.named_parameters()}
-    lexical = Lexical(
-        config, language, stage.tokenizer, stage.vocabulary, stage.targets, stage.word_validation.of
-    )
+    words = stage.vocabulary.texts
+    lexical = Lexical(config, language, stage.tokenizer, words, stage.targets, stage.word_validation.of)
     train(lexical, folder, description=LEXICAL)
     load_module(language, checkpoint_folder(folder) / "language.safetensors")
     for name, parameter in language.named_parameters():
@@ -330,8 +329,7 @@ class Stage2:
         teacher = teacher_vectors(texts, embed, folder=folder, fingerprint=fingerprint)
         if wordnet is None:
             return normalize(teacher, dim=1)
-        share, power = self.config.taxonomy_share, self.config.target_power
-        return lexical_targets(texts, teacher, wordnet, share=share, power=power, folder=folder)
+        return lexical_targets(texts, teacher, wordnet, share=self.config.taxonomy_share, folder=folder)
 
     def target_of(self, words: Sequence[str]) -> np.ndarray:
         assert self.targets is not None

@@ -71,29 +71,18 @@ def test_products_of_targets_are_the_blend_of_both_likenesses(wordnet: WordNet):
     teacher = np.linalg.qr(np.random.default_rng(0).normal(size=(16, 16)))[0][:4].astype(np.float32)
     teacher[1] = 0.6 * teacher[0] + 0.8 * teacher[1]
     features = wordnet.features(words)
-    targets = blend(teacher, features, 0.3, 1.0)
+    targets = blend(teacher, features, 0.3)
     expected = 0.7 * teacher @ teacher.T + 0.3 * (features @ features.T).toarray()
     assert np.allclose(targets @ targets.T, expected, atol=1e-5)
-
-
-def test_a_power_below_one_evens_out_the_directions(wordnet: WordNet):
-    teacher = np.random.default_rng(0).normal(size=(4, 16)).astype(np.float32)
-    features = wordnet.features(["dog", "puppy", "cat", "hammer"])
-    strengths = [
-        np.linalg.svd(blend(teacher, features, 0.3, power), compute_uv=False)[:4] for power in (1.0, 0.5)
-    ]
-    assert np.allclose(strengths[1], np.sqrt(strengths[0]), rtol=1e-4)
 
 
 def test_targets_are_unit_vectors_and_are_kept_on_disk(wordnet: WordNet, tmp_path: Path):
     words = ["dog", "brown dog", "hammer", "zzz"]
     teacher = torch.randn(4, 16, generator=torch.Generator().manual_seed(0))
-    first = lexical_targets(words, teacher, wordnet, share=0.5, power=0.65, folder=tmp_path)
+    first = lexical_targets(words, teacher, wordnet, share=0.5, folder=tmp_path)
     assert torch.allclose(first.norm(dim=1), torch.ones(4), atol=1e-5)
     assert len(list(tmp_path.glob("targets-*.safetensors"))) == 1
-    assert torch.equal(
-        first, lexical_targets(words, teacher, wordnet, share=0.5, power=0.65, folder=tmp_path)
-    )
+    assert torch.equal(first, lexical_targets(words, teacher, wordnet, share=0.5, folder=tmp_path))
 
 
 def test_a_phrase_that_wordnet_lacks_is_what_its_last_word_is(wordnet: WordNet):
