@@ -38,6 +38,29 @@ const BARS = {
       holds: ({ ratioToLimit, at200000 }) => Math.min(ratioToLimit, at200000.ratioToLimit) >= 0.5,
     },
   ],
+  relations: [
+    {
+      rule: "a completion over the lexicon within 1.5 x one exact search of it",
+      holds: ({ completionToSearch }) => completionToSearch <= 1.5,
+    },
+  ],
+  "index-throughput": [
+    {
+      rule: "at least 0.8 of the visual session alone, decode included",
+      holds: ({ ratioToLimit }) => ratioToLimit >= 0.8,
+    },
+    { rule: "grows by less than 20 MB over all pictures", holds: ({ memory }) => memory.growthMb < 20 },
+  ],
+  "train-step": [
+    {
+      rule: "every loss at least 10 x its plain loops",
+      holds: ({ losses }) => Object.values(losses).every(({ speedup }) => speedup >= 10),
+    },
+    {
+      rule: "and equal to them, forward and backward, to 1e-5",
+      holds: ({ losses }) => Object.values(losses).every(({ maxAbsDifference }) => maxAbsDifference <= 1e-5),
+    },
+  ],
   "event-loop": [{ rule: "p99 below 20 ms at saturation", holds: ({ ours }) => ours < 20 }],
   memory: [{ rule: "grows by less than 20 MB", holds: ({ ours }) => ours < 20 }],
   "cold-start": [{ rule: "below 2 s", holds: ({ ours }) => ours < 2 }],

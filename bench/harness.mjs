@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const bundle = join(root, "models", readFileSync(join(root, "models", "default"), "utf8").trim());
 /** Threads that every contender may use. */
-export const threads = Number(process.env.BENCH_THREADS ?? cpus().length);
+export const threads = cpus().length;
 /** Interleaved rounds; the median of so many is reported. */
 export const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 

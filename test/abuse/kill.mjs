@@ -13,7 +13,7 @@ const PAUSE_MS = 3000;
 await runProgram(ABOUT, { kills: { default: 30, meaning: "deaths of workers" } }, async ({ kills }) => {
   const server = await createServer(readConfig({ GROUNDWIRE_PORT: "0", GROUNDWIRE_LOG_LEVEL: "error" }));
   const url = await server.start();
-  // One deaths's worth of pauses and recoveries each, at most; the load ends after the last of them.
+  // The load ends after the last death, however long the pauses and recoveries are.
   const clients = load({ url, kind: "embed", connections: 32, seconds: kills * 2.5 + 5 });
   const recoveries = [];
   await sleep(2000);

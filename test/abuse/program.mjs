@@ -1,5 +1,7 @@
 // What the abuse programs share: numbers as options, --help, one line of JSON, exit status 1 where a rule is broken.
 import { parseArgs } from "node:util";
+import { checkBars } from "../../bench/bars.mjs";
+import { figures } from "../../bench/harness.mjs";
 
 /**
  * @typedef {Record<string, {default: number, meaning: string}>} Options
@@ -24,6 +26,12 @@ export async function runProgram(about, options, run) {
   console.log(JSON.stringify({ ...counts, broken }));
   // onnxruntime aborts where Node tears it down at a natural end.
   process.exit(broken.length > 0 ? 1 : 0);
+}
+
+/** A benchmark's figures, and its bars as rules. */
+export function judge(result) {
+  const bars = checkBars([result]).map(({ rule, holds }) => [rule, holds]);
+  return { counts: figures(result), rules: Object.fromEntries(bars) };
 }
 
 function toNumber(name, value) {
