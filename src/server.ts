@@ -33,6 +33,8 @@ export interface StopOptions {
 
 /** The hint to callers of a server that stops: another may be up by then. */
 const RETRY_AFTER_MS = 1_000;
+/** After the grace, what could be answered has been given up; its answers take a moment to leave. */
+const LAST_ANSWERS_MS = 500;
 
 /** Never in a log, wherever a request or its headers are logged. */
 const SECRETS = [
@@ -93,9 +95,13 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
     const late = new GroundwireError("OVERLOADED", "the server is stopping", {
       retryAfterMs: RETRY_AFTER_MS,
     });
-    const timer = setTimeout(() => deadlines.abortAll(late), graceMs);
+    const timers = [
+      setTimeout(() => deadlines.abortAll(late), graceMs),
+      // Who has stopped in the middle of a request is never late: Node looks at nobody's time once it closes.
+      setTimeout(() => app.server.closeAllConnections(), graceMs + LAST_ANSWERS_MS),
+    ];
     await app.close();
-    clearTimeout(timer);
+    timers.forEach(clearTimeout);
     await services.close();
   }
 

@@ -24,13 +24,17 @@ export function registerBodyLimits(app: FastifyInstance, maxBodyBytes: number): 
   let held = 0;
 
   /** Counts what arrives, not what is announced: whoever sends nothing takes nothing from the others. */
-  function meter({ raw }: FastifyReply): Transform {
+  function meter(reply: FastifyReply): Transform {
     let mine = 0;
     // A response closes once it has been sent, or once its connection is lost.
-    raw.once("close", () => (held -= mine));
+    reply.raw.once("close", () => (held -= mine));
     return new Transform({
       transform(chunk: Buffer, _encoding, done) {
-        if (held + chunk.length > most) return done(overloaded(most));
+        if (held + chunk.length > most) {
+          // The rest of it would still be on its way.
+          void reply.header("connection", "close");
+          return done(overloaded(most));
+        }
         mine += chunk.length;
         held += chunk.length;
         done(null, chunk);

@@ -23,10 +23,10 @@ async function post(body: RequestInit["body"]) {
 }
 
 /** Sends the head of a request and some of its body, and then nothing more. */
-async function stall(bytes: number): Promise<Socket> {
-  const { port } = new URL(url);
-  const socket = connect(Number(port), "127.0.0.1");
+async function stall(bytes: number, port = Number(new URL(url).port)): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
+  socket.resume();
   const head = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${LIMIT}\r\n\r\n`;
   socket.write(head);
   await new Promise<void>((resolve) => socket.write(Buffer.alloc(bytes, " "), () => resolve()));
@@ -69,7 +69,22 @@ test("a body whose length nobody told is served, and counted as it arrives", asy
   const pieces = [SMALL, " ".repeat(200_000)];
   const stream = () => new Blob(pieces).stream();
   expect((await post(stream())).status).toBe(200);
-  const stalled = await Promise.all(Array.from({ length: 4 }, () => stall(LIMIT - 1024)));
-  await expect.poll(async () => (await post(stream())).status).toBe(503);
+  const stalled: Socket[] = [];
+  // One after the other: what the test before held may be let go of only now.
+  const full = async () => {
+    stalled.push(await stall(LIMIT - 1024));
+    return (await post(stream())).status;
+  };
+  await expect.poll(full).toBe(503);
   for (const socket of stalled) socket.destroy();
+});
+
+test("a body that never ends does not hold up the server's end", async () => {
+  const other = await startGateway({ MAX_BODY_BYTES: String(LIMIT) });
+  let begun = 0;
+  other.app.server.on("request", () => (begun += 1));
+  const socket = await stall(1024, Number(new URL(await other.start()).port));
+  await expect.poll(() => begun).toBe(1);
+  await other.stop({ graceMs: 100 });
+  await expect.poll(() => socket.closed).toBe(true);
 });
