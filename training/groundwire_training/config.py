@@ -122,7 +122,7 @@ STAGE2_PRESETS = {
     ),
     "compact": Stage2Config(
         seed=0,
-        epochs=14,
+        epochs=20,
         batch_size=128,
         learning_rate=1e-4,
         visual_learning_rate=6e-4,
