@@ -30,6 +30,7 @@ from .synthetic_steps import PREDICATES, Shapes, SyntheticStep, make_step
 
 SIGMA = 0.1
 LOOPS = "plain loops"
+LOSS_REPEATS = 3
 
 
 def main() -> None:
@@ -117,16 +118,24 @@ def compare_losses(args: argparse.Namespace, width: int = 384) -> dict[str, Any]
 def compare(
     vectorized: Callable[[], Tensor], loops: Callable[[], Tensor], leaves: list[Tensor]
 ) -> dict[str, float]:
-    found = {}
-    for name, loss in (("vectorized", vectorized), ("loops", loops)):
-        started = time.perf_counter()
-        value = loss()
-        found[name] = [value, *torch.autograd.grad(value, leaves)], time.perf_counter() - started
-    pairs = zip(found["vectorized"][0], found["loops"][0], strict=True)
+    """Median seconds of `LOSS_REPEATS` interleaved runs, and the largest difference of losses and gradients."""
+    ways = {"vectorized": vectorized, "loops": loops}
+    found: dict[str, list[Tensor]] = {}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+
+    def differentiate(name: str) -> None:
+        value = ways[name]()
+        found[name] = [value, *torch.autograd.grad(value, leaves)]
+
+    for _ in range(LOSS_REPEATS):
+        for name in ways:
+            seconds[name].append(time_of(lambda name=name: differentiate(name)))
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    pairs = zip(found["vectorized"], found["loops"], strict=True)
     return {
-        "vectorizedSeconds": found["vectorized"][1],
-        "loopSeconds": found["loops"][1],
-        "speedup": found["loops"][1] / found["vectorized"][1],
+        "vectorizedSeconds": medians["vectorized"],
+        "loopSeconds": medians["loops"],
+        "speedup": medians["loops"] / medians["vectorized"],
         "maxAbsDifference": max(float((a - b).detach().abs().max()) for a, b in pairs),
     }
 

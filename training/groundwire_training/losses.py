@@ -6,18 +6,51 @@ in the tests, equal forward and backward.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import cross_entropy, embedding_bag, normalize
 
 
 def matchmap_similarity(grid_bpd: Tensor, tokens_tld: Tensor, mask_tl: Tensor) -> Tensor:
     """S[b, t] = mean over real tokens of max over positions of their inner product (paper, section 2.3)."""
-    # One product for all pairs; the largest tensor is [B, T, P, L].
-    maps_btpl = torch.einsum("bpd,tld->btpl", grid_bpd, tokens_tld)
-    best_btl = maps_btpl.amax(dim=2).float()
+    best_bn: Tensor = BestPosition.apply(grid_bpd, tokens_tld.flatten(0, 1))
+    best_btl = best_bn.unflatten(1, tokens_tld.shape[:2]).float()
     mask = mask_tl.float()
     return (best_btl * mask).sum(-1) / mask.sum(-1)
+
+
+class BestPosition(torch.autograd.Function):
+    """best[b, n] = max over positions p of <grid[b, p], tokens[n]>, for N tokens.
+
+    Only the best position of a photo learns from a token, so the backward pass sums B x N rows where
+    differentiating the product would multiply B x P x N. The largest tensor is one photo's [P, N].
+    """
+
+    @staticmethod
+    def forward(ctx: Any, grid_bpd: Tensor, tokens_nd: Tensor) -> Tensor:
+        best, where = zip(*((grid_pd @ tokens_nd.T).max(0) for grid_pd in grid_bpd), strict=True)
+        where_bn = torch.stack(where)
+        ctx.save_for_backward(grid_bpd, tokens_nd, where_bn)
+        return torch.stack(best)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope_bn: Tensor) -> tuple[Tensor, Tensor]:
+        grid_bpd, tokens_nd, where_bn = ctx.saved_tensors
+        # Sums of thousands of rows need float32 under autocast too.
+        grid, tokens, slope = grid_bpd.float(), tokens_nd.float(), slope_bn.float()
+        first_b1 = torch.arange(len(grid), device=grid.device).unsqueeze(1) * grid.shape[1]
+        positions_nb, weights_nb = (where_bn + first_b1).T.contiguous(), slope.T.contiguous()
+        tokens_slope = embedding_bag(
+            positions_nb, grid.flatten(0, 1), mode="sum", per_sample_weights=weights_nb
+        )
+        grid_slope = torch.zeros_like(grid)
+        for photo_pd, where_n, slope_n in zip(grid_slope, where_bn, slope, strict=True):
+            photo_pd.index_add_(0, where_n, tokens * slope_n.unsqueeze(1))
+        return grid_slope.to(grid_bpd.dtype), tokens_slope.to(tokens_nd.dtype)
 
 
 def symmetric_cross_entropy(scores_bb: Tensor, offset: int = 0) -> Tensor:
