@@ -125,9 +125,13 @@ export function report({ name, unit, ours, peers = {}, limit = null, better = "h
     ratioToLimit: ratio(limit),
     ratioToBestPeer: ratio(best),
     ...details,
-    machine: machine(),
-    commit: commit(),
+    ...machineAndCommit(),
   };
+}
+
+/** Where and of what a figure was measured. */
+export function machineAndCommit() {
+  return { machine: machine(), commit: commit() };
 }
 
 /** A result less what is the same for all results of a run. */

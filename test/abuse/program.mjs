@@ -23,7 +23,7 @@ export async function runProgram(about, options, run) {
   );
   const { counts, rules } = await run(numbers);
   const broken = Object.keys(rules).filter((rule) => !rules[rule]);
-  console.log(JSON.stringify({ ...counts, broken }));
+  console.log(JSON.stringify({ ...counts, rules: Object.keys(rules), broken }));
   // onnxruntime aborts where Node tears it down at a natural end.
   process.exit(broken.length > 0 ? 1 : 0);
 }

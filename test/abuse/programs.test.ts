@@ -32,6 +32,11 @@ test("a clock that jumps by years, ahead and back, disturbs no deadline and no l
   expect(await run("clock", "--jumps", "20")).toMatchObject({ failed: 0, broken: [] });
 });
 
+test("what a collection acknowledged is there, once, after its process was killed at random moments", async () => {
+  const report = { opened: 4, missing: 0, duplicates: 0, acknowledged: 400, stored: 400, broken: [] };
+  expect(await run("crash", "--items", "400", "--kills", "3")).toMatchObject(report);
+});
+
 test("a full disk refuses writes, loses nothing, and takes writes again once it has room", async () => {
   expect(await run("disk")).toMatchObject({ missingWhileFull: 0, missingAtEnd: 0, broken: [] });
 });
