@@ -24,6 +24,8 @@ from groundwire_training.logistic import fit_logistic, logits
 MIN_CONCEPTS = 5
 FOLDS, INNER_FOLDS = 5, 3
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 10000.0)  # of vectors whose mean squared length is 1
+# Objectives are sums over hundreds of rows; a closer fit changes which side of 1/2 one label in 500 is on.
+FIT_TOLERANCE = 1e-2
 TYPES = ("visual perceptual", "other perceptual", "functional", "encyclopaedic", "taxonomic")
 
 
@@ -99,9 +101,9 @@ def select_and_predict(
     inner_used = torch.cat([used * torch.from_numpy(inner != k) for k in range(INNER_FOLDS)], 1)
     for strength in STRENGTHS:
         inner_weights = fit_logistic(
-            rows, targets.repeat(1, INNER_FOLDS), inner_used, strength, inner_weights
+            rows, targets.repeat(1, INNER_FOLDS), inner_used, strength, inner_weights, FIT_TOLERANCE
         )
-        weights = fit_logistic(rows, targets, used, strength, weights)
+        weights = fit_logistic(rows, targets, used, strength, weights, FIT_TOLERANCE)
         quality = inner_quality(logits(rows, inner_weights), targets, inner, training)
         chosen = torch.where(quality > best, logits(rows, weights), chosen)
         best = torch.maximum(best, quality)
