@@ -35,7 +35,7 @@ export interface Config {
 const PREFIX = "GROUNDWIRE_";
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
-/** Meaning and default of every variable; `groundwire serve --help` and the README print this table. */
+/** Meaning and default of every variable; `groundwire serve --help` and docs/OPERATIONS.md print this table. */
 export const VARIABLES = {
   PORT: { default: "4000", meaning: "TCP port, 0 to 65535; 0 lets the system choose" },
   HOST: { default: "127.0.0.1", meaning: "address to listen on" },

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { ConfigError, readConfig, VARIABLES } from "../src/config.js";
 
@@ -60,4 +62,13 @@ test("a misspelled variable is refused with the list of those that exist", () =>
 
 test("variables of other programs are none of our business", () => {
   expect(problemsOf({ PORT: "x", PATH: "/bin" })).toEqual([]);
+});
+
+test("the table of settings in docs/OPERATIONS.md is that of --help", () => {
+  const page = readFileSync(fileURLToPath(new URL("../docs/OPERATIONS.md", import.meta.url)), "utf8");
+  const rows = page.matchAll(/^\| `([A-Z_]+)` +\| `?(.*?)`? +\| (.*?) +\|$/gm);
+  const found = [...rows].map(([, name, standard, meaning]) => [name, standard, meaning]);
+  expect(found).toEqual(
+    Object.entries(VARIABLES).map(([name, { default: standard, meaning }]) => [name, standard, meaning]),
+  );
 });
