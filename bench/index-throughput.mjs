@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundle, interleave, report, root, round, runJson } from "./harness.mjs";
+import { bundle, interleave, median, report, root, round, runJson } from "./harness.mjs";
 import { linkPhotos, makePhotos } from "./photos.mjs";
 
 const WORKERS = 1;
@@ -69,12 +69,18 @@ async function index({ collections }, path, collection, onProgress) {
   return { rate: stored / seconds, seconds };
 }
 
-/** Resident MB at intervals; growth from the first of them, when every buffer has its size, to the end. */
+/**
+ * Resident MB, the median of each interval's readings: between two collections it goes up and down. Growth is from the
+ * first interval, in the middle of which every buffer has its size, to the last.
+ */
 async function watchMemory(services, folder) {
   const residentMb = [];
+  let readings = [];
   const onProgress = ({ stored }) => {
+    readings.push(process.memoryUsage().rss / 2 ** 20);
     if (stored < EVERY * (residentMb.length + 1)) return;
-    residentMb.push(Math.round(process.memoryUsage().rss / 2 ** 20));
+    residentMb.push(Math.round(median(readings)));
+    readings = [];
     console.error(`bench: ${stored} pictures, ${residentMb.at(-1)} MB resident`);
   };
   const { rate } = await index(services, folder, "many", onProgress);

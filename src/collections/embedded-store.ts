@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Connection, Table } from "@lancedb/lancedb";
+import { createCompactor, type Compactor } from "./compaction.js";
 import { fromTag, quote, toSql, toTag } from "./filters.js";
 import { catalogSchema, itemSchema } from "./schemas.js";
 import type {
@@ -19,16 +20,18 @@ import { createWriteQueue, type WriteQueue } from "./write-queue.js";
 
 const CATALOG = "catalog";
 const ITEMS = "items-";
-/** Commits after which small files are merged into large ones. */
-const COMMITS_BEFORE_COMPACTION = 64;
-/** Older states of a table are kept this long for readers of other processes, milliseconds. */
-const KEEP_VERSIONS_MS = 5 * 60_000;
 /** Tables that no collection names are remains of a killed process; younger ones may be another's work. */
 const ABANDONED_MS = 24 * 3600_000;
+
+/** Bytes of indexes. Searches go over all vectors, so there are none. */
+const INDEX_CACHE = 2n ** 20n;
+/** Bytes of what is known of the tables' files. Every write makes it grow, though little of it is asked for again. */
+const METADATA_CACHE = 16n * 2n ** 20n;
 
 interface OpenTable {
   table: Table;
   queue: WriteQueue;
+  compactor: Compactor;
 }
 
 /**
@@ -53,7 +56,7 @@ export function createEmbeddedStore(folder: string): VectorStore {
   function open(place: string): Promise<OpenTable> {
     let opened = tables.get(place);
     if (!opened) {
-      opened = connection().then(async (database) => withQueue(await database.openTable(place)));
+      opened = connection().then(async (database) => withQueue(await database.openTable(place), folder));
       opened.catch(() => tables.delete(place));
       tables.set(place, opened);
     }
@@ -146,13 +149,13 @@ export function createEmbeddedStore(folder: string): VectorStore {
   async function dropTable(place: string): Promise<void> {
     const opened = await tables.get(place);
     tables.delete(place);
-    await opened?.queue.idle();
+    if (opened) await settle(opened);
     await (await connection()).dropTable(place);
   }
 
   async function close(): Promise<void> {
     const opened = await Promise.all([...tables.values()]);
-    await Promise.all(opened.map(({ queue }) => queue.idle()));
+    await Promise.all(opened.map(settle));
     tables.clear();
     (await opening)?.close();
     opening = undefined;
@@ -181,9 +184,10 @@ const MAX_TABLES = 100_000;
 async function connect(folder: string): Promise<Connection> {
   await mkdir(folder, { recursive: true });
   // A large native library: it is loaded by those who have collections.
-  const { connect } = await import("@lancedb/lancedb");
+  const { connect, Session } = await import("@lancedb/lancedb");
+  const session = new Session(INDEX_CACHE, METADATA_CACHE);
   // Every read looks for what other processes have written.
-  const database = await connect(folder, { readConsistencyInterval: 0 });
+  const database = await connect(folder, { readConsistencyInterval: 0, session });
   const names = await database.tableNames({ limit: MAX_TABLES });
   if (!names.includes(CATALOG)) {
     const table = await database.createEmptyTable(CATALOG, catalogSchema(), { existOk: true });
@@ -203,28 +207,26 @@ async function sweep(database: Connection, folder: string, names: string[]): Pro
   }
 }
 
-function withQueue(table: Table): OpenTable {
-  let commits = 0;
-  async function afterCommit(): Promise<void> {
-    commits += 1;
-    if (commits % COMMITS_BEFORE_COMPACTION !== 0) return;
-    const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS);
-    // What another process's writes got in the way of is done after the next commits; nothing is lost meanwhile.
-    await table.optimize({ cleanupOlderThan }).catch(() => undefined);
-  }
+function withQueue(table: Table, folder: string): OpenTable {
+  const compactor = createCompactor({ folder, place: table.name, countRows: () => table.countRows() });
   const queue = createWriteQueue({
     upsert: async (items) => {
       const merge = table.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll();
       await merge.execute(items.map(toItemRow));
-      await afterCommit();
+      await compactor.afterCommit(items.length);
     },
     remove: async (ids) => {
       const { numDeletedRows } = await table.delete(`id IN (${ids.map(quote).join(", ")})`);
-      await afterCommit();
+      await compactor.afterCommit(numDeletedRows);
       return numDeletedRows;
     },
   });
-  return { table, queue };
+  return { table, queue, compactor };
+}
+
+async function settle({ queue, compactor }: OpenTable): Promise<void> {
+  await queue.idle();
+  await compactor.idle();
 }
 
 interface CatalogRow extends Omit<CollectionInfo, "createdAt"> {

@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { builtScript } from "../built-script.js";
 import type { ExitRequest, WorkerReply, WorkerSettings } from "./protocol.js";
 
 export interface WorkerPool<Request, Reply> {
@@ -46,7 +45,7 @@ const RESTART_DELAY_MS = 200;
 export async function createWorkerPool<Request, Reply>(
   settings: WorkerSettings,
   size: number,
-  script = workerUrl(),
+  script = builtScript("inference/worker"),
 ): Promise<WorkerPool<Request, Reply>> {
   const members = new Set<Member<Request, Reply>>();
   const waiting: Task<Request, Reply>[] = [];
@@ -160,13 +159,4 @@ export async function createWorkerPool<Request, Reply>(
     throw error;
   }
   return pool;
-}
-
-/** Workers are compiled JavaScript; from TypeScript sources (tests) they come from dist/. */
-function workerUrl(): URL {
-  const beside = new URL("./worker.js", import.meta.url);
-  if (existsSync(fileURLToPath(beside))) return beside;
-  const built = new URL("../../dist/inference/worker.js", import.meta.url);
-  if (existsSync(fileURLToPath(built))) return built;
-  throw new Error("dist/inference/worker.js is missing: run `npm run build:gateway` first");
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "@lancedb/lancedb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createEmbeddedStore } from "../../src/collections/embedded-store.js";
 import type {
@@ -42,6 +43,11 @@ async function make(id = "phrases"): Promise<CollectionInfo> {
   const made = await store.create(id, "TEXTS", STAMP);
   if (!made) throw new Error("not made");
   return made;
+}
+
+async function countFragments(place: string): Promise<number> {
+  const table = await (await connect(folder)).openTable(place);
+  return (await table.stats()).fragmentStats.numFragments;
 }
 
 describe("collections of the embedded store", () => {
@@ -206,7 +212,21 @@ describe("items of the embedded store", () => {
   test("outlive the merging of many small commits", async () => {
     const collection = await make();
     for (let i = 0; i < 70; i++) await store.upsert(collection, [item(`id${i % 60}`, i)]);
+    await store.close();
+    expect(await countFragments(collection.place)).toBeLessThan(20);
     expect(await store.count(collection)).toBe(60);
+  });
+
+  test("are not merged while they are few beside what was there before", async () => {
+    const collection = await make();
+    await store.upsert(
+      collection,
+      Array.from({ length: 500 }, (_, i) => item(`old${i}`, i)),
+    );
+    await store.close();
+    for (let i = 0; i < 70; i++) await store.upsert(collection, [item(`id${i}`, i)]);
+    await store.close();
+    expect(await countFragments(collection.place)).toBe(71);
   });
 });
 
