@@ -4,6 +4,7 @@ import { GroundwireError, isGroundwireError } from "../errors.js";
 import { createDeadline } from "../inference/deadline.js";
 import { nestConfig } from "../inference/graph.js";
 import type { VisualReply, VisualRequest } from "../inference/protocol.js";
+import { createServiceRate } from "../inference/service-rate.js";
 import { createWorkerPool, type WorkerPool } from "../inference/worker-pool.js";
 import { readBase64Picture } from "./base64.js";
 import { decodePicture, PICTURE_LIMITS, type PictureLimits } from "./decode.js";
@@ -71,8 +72,6 @@ const MAX_BATCH = 8;
 /** Pictures decoded at once: enough to keep the model fed, few enough that large ones fit in memory. */
 const DECODERS = 4;
 const MAX_PICTURES = 1024;
-/** Rough time in which a full queue moves on; the hint given to refused callers. */
-const RETRY_AFTER_MS = 1000;
 
 /**
  * Pictures -> vectors, behind a queue of its own, so that pictures never delay texts. With a bundle that has seen no
@@ -86,13 +85,16 @@ export async function createVisualEncoder(
   const pool = hasFile(bundle, GRAPH) ? await startPool(bundle, options) : undefined;
   const decoders = pLimit(DECODERS);
   const counts = { batches: 0, pictures: 0 };
+  const rate = createServiceRate();
   let waiting = 0;
 
   const queue = createPictureQueue({
     maxBatch: MAX_BATCH,
     capacity: () => pool?.idle ?? 0,
     run: async (request) => {
+      const startedAt = performance.now();
       const reply = await (pool as VisualPool).run(request);
+      rate.served(request.rows, startedAt);
       observe("see", reply.inferMs);
       return reply;
     },
@@ -149,7 +151,7 @@ export async function createVisualEncoder(
   function admit(): void {
     if (waiting >= maxPictures) {
       const message = `the queue holds its limit of ${maxPictures} pictures; try again later`;
-      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: RETRY_AFTER_MS });
+      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: rate.waitMs(waiting) });
     }
     waiting += 1;
   }

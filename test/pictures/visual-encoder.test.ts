@@ -112,7 +112,8 @@ describe("the visual encoder", () => {
     const small = await createVisualEncoder(bundle, { ...options, maxPictures: 2 });
     const results = await small.encode(Array<Buffer>(4).fill(await plain("#336699").png().toBuffer()));
     expect(results.map((result) => isGroundwireError(result))).toEqual([false, false, true, true]);
-    expect(results[3]).toMatchObject({ code: "OVERLOADED", retryAfterMs: 1000 });
+    expect(results[3]).toMatchObject({ code: "OVERLOADED" });
+    expect((results[3] as GroundwireError).retryAfterMs).toBeGreaterThanOrEqual(10);
     await small.close();
   });
 
