@@ -59,7 +59,7 @@ const WINDOW = 1024;
 /** What a batch costs whatever it holds, in tokens: the weights are read once for each (measured: 2 ms, 18 tokens). */
 const TOKENS_PER_BATCH = 18;
 /** Words and short phrases are never cut: what a page of them asks for is one batch. */
-const SHORT_TOKENS = 12;
+const SHORT_TOKENS = 8;
 
 /** The process-wide queue in front of the model: bounded, and cut into batches of texts of similar length. */
 export function createBatcher(options: BatcherOptions): Batcher {
