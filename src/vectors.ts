@@ -10,12 +10,15 @@ export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum;
 }
 
-/** The vector at length 1; a zero vector stays as it is. */
-export function normalize(vector: Float32Array): Float32Array {
-  const norm = euclideanNorm(vector) || 1;
+/**
+ * The vector at length 1; a zero vector stays as it is.
+ * @param norm its length, where that is known
+ */
+export function normalize(vector: Float32Array, norm = euclideanNorm(vector)): Float32Array {
+  const length = norm || 1;
   const unit = new Float32Array(vector.length);
   // A plain loop: map() with its callback takes several times as long, and every answer pays for it.
-  for (let i = 0; i < unit.length; i++) unit[i] = (vector[i] as number) / norm;
+  for (let i = 0; i < unit.length; i++) unit[i] = (vector[i] as number) / length;
   return unit;
 }
 

@@ -1,12 +1,9 @@
 import {
-  getArgumentValues,
   getDirectiveValues,
   getNamedType,
   getNullableType,
-  GraphQLError,
   GraphQLIncludeDirective,
   GraphQLSkipDirective,
-  isEnumType,
   isInputObjectType,
   isListType,
   isObjectType,
@@ -19,6 +16,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLField,
+  type GraphQLInputObjectType,
   type GraphQLInputType,
   type GraphQLNamedType,
   type GraphQLSchema,
@@ -47,29 +45,98 @@ const HITS_PER_UNIT = 100;
 /** Resolving and answering a field. */
 const FIELD = 0.01;
 
-const META_FIELDS = new Map(
-  [SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef].map((field) => [field.name, field]),
-);
-
-/** Every request pays for its own estimate, so this walks the operation once and looks at nothing else. */
+/** Every request pays for its own estimate, so this walks the operation once and asks the schema nothing. */
 export function createCostEstimator(schema: GraphQLSchema): CostEstimator {
+  const planOf = createPlanner();
+  const plans = new Map(Object.entries(schema.getTypeMap()).map(([name, type]) => [name, planOf(type)]));
   return ({ document, operation, variables }) => {
     const root = schema.getRootType(operation.operation);
     if (!root) return 0;
     const fragments = new Map<string, FragmentDefinitionNode>();
     for (const definition of document.definitions)
       if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-    return selectionCost(operation.selectionSet, root, {
-      schema,
-      fragments,
-      variables: withDefaults(operation, variables),
-    });
+    const scope = { plans, fragments, variables: withDefaults(operation, variables) };
+    return selectionCost(operation.selectionSet, planOf(root), scope);
   };
 }
 
 /** Cost of one text for the model. */
 export function textCost(text: string): number {
   return 1 + text.length / CHARACTERS_PER_UNIT;
+}
+
+/** Fields by name; none for what is no object. */
+type TypePlan = Map<string, FieldPlan>;
+
+interface FieldPlan {
+  args: { name: string; defaultValue: unknown; costOf: InputCost }[];
+  isList: boolean;
+  below: TypePlan;
+}
+
+type InputCost = (value: unknown) => number;
+
+/** Reads what costs depend on out of the schema, each type once. */
+function createPlanner(): (type: GraphQLNamedType) => TypePlan {
+  const plans = new Map<string, TypePlan>();
+  const inputCostOf = createInputCosts();
+
+  function planOf(type: GraphQLNamedType): TypePlan {
+    const known = plans.get(type.name);
+    if (known) return known;
+    const plan: TypePlan = new Map();
+    // Before its fields are looked at: they may lead back to it.
+    plans.set(type.name, plan);
+    if (!isObjectType(type)) return plan;
+    const metaFields = [SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef];
+    for (const field of [...metaFields, ...Object.values(type.getFields())])
+      plan.set(field.name, planField(field));
+    return plan;
+  }
+
+  function planField({ args, type }: GraphQLField<unknown, unknown>): FieldPlan {
+    return {
+      args: args.map(({ name, defaultValue, type }) => ({ name, defaultValue, costOf: inputCostOf(type) })),
+      isList: isListType(getNullableType(type)),
+      below: planOf(getNamedType(type)),
+    };
+  }
+
+  return planOf;
+}
+
+function createInputCosts(): (type: GraphQLInputType) => InputCost {
+  const objects = new Map<string, InputCost>();
+
+  function costOf(type: GraphQLInputType): InputCost {
+    const nullable = getNullableType(type);
+    if (isListType(nullable)) {
+      const itemCost = costOf(nullable.ofType);
+      return (value) => (Array.isArray(value) ? sum(value, itemCost) : itemCost(value));
+    }
+    if (isInputObjectType(nullable)) return objects.get(nullable.name) ?? objectCost(nullable);
+    if (nullable.name === "Image") return (value) => (value === null || value === undefined ? 0 : IMAGE);
+    if (nullable.name === "String") return (value) => (typeof value === "string" ? textCost(value) : 0);
+    return () => 0;
+  }
+
+  function objectCost(type: GraphQLInputObjectType): InputCost {
+    const fields: [name: string, cost: InputCost][] = [];
+    const cost: InputCost = (value) => {
+      if (value === null || typeof value !== "object") return 0;
+      return sum(fields, ([name, fieldCost]) => fieldCost((value as Record<string, unknown>)[name]));
+    };
+    // Before its fields are looked at: they may lead back to it.
+    objects.set(type.name, cost);
+    for (const { name, type: inner } of Object.values(type.getFields())) fields.push([name, costOf(inner)]);
+    return cost;
+  }
+
+  return costOf;
+}
+
+function sum<T>(items: readonly T[], costOf: (item: T) => number): number {
+  return items.reduce((total, item) => total + costOf(item), 0);
 }
 
 /** As they came: to coerce them is the executor's work, which also refuses those that do not fit and says why. */
@@ -87,24 +154,23 @@ function withDefaults(
 }
 
 interface Scope {
-  schema: GraphQLSchema;
+  plans: ReadonlyMap<string, TypePlan>;
   fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   variables: Record<string, unknown>;
 }
 
-function selectionCost({ selections }: SelectionSetNode, parent: GraphQLNamedType, scope: Scope): number {
+function selectionCost({ selections }: SelectionSetNode, parent: TypePlan, scope: Scope): number {
   let cost = 0;
   for (const selection of selections) {
     if (isLeftOut(selection, scope)) continue;
     if (selection.kind === Kind.FIELD) {
-      const own = isObjectType(parent) ? parent.getFields()[selection.name.value] : undefined;
-      const field = own ?? META_FIELDS.get(selection.name.value);
+      const field = parent.get(selection.name.value);
       if (field) cost += fieldCost(selection, field, scope);
     } else {
       const fragment =
         selection.kind === Kind.FRAGMENT_SPREAD ? scope.fragments.get(selection.name.value) : selection;
       const condition = fragment?.typeCondition?.name.value;
-      const type = condition === undefined ? parent : (scope.schema.getType(condition) ?? parent);
+      const type = condition === undefined ? parent : (scope.plans.get(condition) ?? parent);
       if (fragment) cost += selectionCost(fragment.selectionSet, type, scope);
     }
   }
@@ -119,49 +185,20 @@ function isLeftOut(selection: SelectionNode, { variables }: Scope): boolean {
   );
 }
 
-function fieldCost(node: FieldNode, field: GraphQLField<unknown, unknown>, scope: Scope): number {
-  const values = argumentsOf(node, field, scope);
-  // The executor will not run it either, but it will run the others.
-  if (!values) return FIELD;
+function fieldCost(node: FieldNode, { args, isList, below }: FieldPlan, scope: Scope): number {
   let cost = FIELD;
   let rows = 1;
-  for (const { name, type } of field.args) {
-    const value = values[name];
+  for (const { name, defaultValue, costOf } of args) {
+    const value = argumentOf(node, name, scope) ?? defaultValue;
     if (name === "first" && typeof value === "number") cost += SEARCH + Math.max(0, value) / HITS_PER_UNIT;
-    else cost += inputCost(value, type);
+    else cost += costOf(value);
     if (Array.isArray(value)) rows = Math.max(rows, value.length);
   }
   if (!node.selectionSet) return cost;
-  const below = selectionCost(node.selectionSet, getNamedType(field.type), scope);
-  return cost + (isListType(getNullableType(field.type)) ? rows : 1) * below;
+  return cost + (isList ? rows : 1) * selectionCost(node.selectionSet, below, scope);
 }
 
-function argumentsOf(node: FieldNode, field: GraphQLField<unknown, unknown>, { variables }: Scope) {
-  if (field.args.length === 0) return {};
-  try {
-    return getArgumentValues(field, node, variables);
-  } catch (error) {
-    if (error instanceof GraphQLError) return undefined;
-    throw error;
-  }
-}
-
-function inputCost(value: unknown, type: GraphQLInputType): number {
-  const nullable = getNullableType(type);
-  if (value === null || value === undefined) return 0;
-  if (isListType(nullable)) {
-    const items = Array.isArray(value) ? (value as unknown[]) : [value];
-    return items.reduce<number>((sum, item) => sum + inputCost(item, nullable.ofType), 0);
-  }
-  if (isInputObjectType(nullable)) {
-    const fields = Object.values(nullable.getFields());
-    return fields.reduce(
-      (sum, field) => sum + inputCost((value as Record<string, unknown>)[field.name], field.type),
-      0,
-    );
-  }
-  if (isEnumType(nullable)) return 0;
-  const { name } = getNamedType(nullable);
-  if (name === "Image") return IMAGE;
-  return name === "String" && typeof value === "string" ? textCost(value) : 0;
+function argumentOf(node: FieldNode, name: string, { variables }: Scope): unknown {
+  const given = node.arguments?.find((argument) => argument.name.value === name);
+  return given && valueFromASTUntyped(given.value, variables);
 }

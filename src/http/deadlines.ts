@@ -19,15 +19,30 @@ export interface Deadlines {
 
 /** @param timeoutMs milliseconds that one request may take */
 export function registerDeadlines(app: FastifyInstance, timeoutMs: number): Deadlines {
+  // In the order of their ends, for all may take equally long: one timer, for the first of them, does for all.
   const active = new Set<Watch>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function abortLate(): void {
+    timer = undefined;
+    const now = performance.now();
+    for (const watched of active) {
+      const leftMs = watched.startedAt + timeoutMs - now;
+      if (leftMs > 0) {
+        timer = setTimeout(abortLate, leftMs).unref();
+        return;
+      }
+      watched.abort(createLate(timeoutMs));
+      active.delete(watched);
+    }
+  }
 
   function watch({ raw }: FastifyReply): Watch {
     const watched = new Watch();
     active.add(watched);
-    const timer = setTimeout(() => watched.abort(createLate(timeoutMs)), timeoutMs);
+    timer ??= setTimeout(abortLate, timeoutMs).unref();
     // A response closes once it has been sent, or once its connection is lost.
     raw.once("close", () => {
-      clearTimeout(timer);
       active.delete(watched);
       if (!raw.writableFinished) watched.abort(new GroundwireError("TIMEOUT", "the client has gone"));
     });
@@ -49,6 +64,7 @@ export function registerDeadlines(app: FastifyInstance, timeoutMs: number): Dead
 
 /** An AbortController that is made when somebody asks for its signal: a text in the cache needs none. */
 class Watch {
+  readonly startedAt = performance.now();
   private controller: AbortController | undefined;
   private reason: GroundwireError | undefined;
 

@@ -75,6 +75,8 @@ export interface Encoder {
   readonly fingerprint: string;
   /** One result a text, in order; a bad text is an error in its own place. Never rejects. */
   encode(texts: readonly string[], options?: EncodeOptions): Promise<(Encoded | GroundwireError)[]>;
+  /** A text's `embedding` where it is in the cache: at once, without the promises of `encode`. */
+  recall(text: string): Encoded | undefined;
   tokenize(text: string): TokenizedText;
   stats(): EncoderStats;
   /** Makes one worker die as a fault would, after the batch that it is at. For tests of recovery. */
@@ -165,13 +167,10 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
   async function encodeOne(job: TextJob, getDeadline: () => Deadline, timings?: Timings): Promise<Encoded> {
     checkText(job.text, job.field);
     if (job.output === "retrieval") requireFile(bundle, "retrieval.onnx", "comparing texts with pictures");
-    const { cache, flights } = lanes[job.output];
+    const { flights } = lanes[job.output];
     const key = keyOf(job.text);
-    const cached = cache?.get(key);
-    if (cached) {
-      counts.cacheHits += 1;
-      return cached;
-    }
+    const cached = lookUp(key, job.output);
+    if (cached) return cached;
     const deadline = getDeadline();
     // Nobody waits any more for the rest of a long list.
     if (deadline.over) return deadline.expired;
@@ -187,6 +186,12 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
         timings.inferMs = Math.max(timings.inferMs, flight.inferMs);
       }
     }
+  }
+
+  function lookUp(key: string, output: TextOutput): Encoded | undefined {
+    const cached = lanes[output].cache?.get(key);
+    if (cached) counts.cacheHits += 1;
+    return cached;
   }
 
   function joinFlight(flight: Flight | undefined): Flight | undefined {
@@ -239,6 +244,7 @@ export async function createEncoder(bundle: Bundle, options: EncoderOptions): Pr
     dimension: manifest.dimension,
     fingerprint: manifest.fingerprint,
     encode,
+    recall: (text) => lookUp(keyOf(text), "embedding"),
     tokenize,
     stats: () => ({ ...counts, queued: batcher.queued, restarts: pool.restarts }),
     killWorker: pool.killOne,

@@ -108,6 +108,10 @@ test("a text seen before comes from the cache, and the cache stays within its bo
     await own.encode(["two", "three"]);
     await own.encode(["two", "THREE "]);
     expect(own.stats()).toMatchObject({ texts: 3, cacheHits: 2 });
+    const [two] = await own.encode(["two"]);
+    expect(own.recall(" Two")).toBe(two);
+    expect(own.recall("one")).toBeUndefined();
+    expect(own.stats()).toMatchObject({ texts: 3, cacheHits: 4 });
     await own.encode(["one"]);
     expect(own.stats().texts).toBe(4);
   }));

@@ -1,4 +1,5 @@
 import { Arg, Ctx, Float, Query, Resolver } from "type-graphql";
+import type { Encoded } from "../../inference/encoder.js";
 import { cosine, normalize } from "../../vectors.js";
 import { checkCount } from "../checks.js";
 import { Context } from "../context.js";
@@ -21,12 +22,19 @@ export class EmbeddingResolver {
       description: "Scale to length 1.",
     })
     normalized: boolean,
-  ): Promise<Embedding>[] {
+  ): (Embedding | Promise<Embedding>)[] {
     checkCount(texts, "texts", context);
-    return texts.map(async (text, i) => {
-      const encoded = await context.vectors.load({ text, field: `texts[${i}]` });
-      const { vector, norm, tokenCount, truncated } = encoded;
-      return { text, vector: normalized ? normalize(vector) : vector, norm, tokenCount, truncated };
+    const answer = (text: string, { vector, norm, tokenCount, truncated }: Encoded): Embedding => ({
+      text,
+      vector: normalized ? normalize(vector, norm) : vector,
+      norm,
+      tokenCount,
+      truncated,
+    });
+    return texts.map((text, i) => {
+      const known = context.services.encoder.recall(text);
+      if (known) return answer(text, known);
+      return context.vectors.load({ text, field: `texts[${i}]` }).then((encoded) => answer(text, encoded));
     });
   }
 

@@ -11,7 +11,8 @@ registerEnumType(Space, {
   valuesConfig: { GROUNDED: { description: "The space of words: the language model's pooled last layer." } },
 });
 
-@ObjectType({ description: "A text as a vector." })
+// Plain values: the library's own resolver for each field would do nothing but take time.
+@ObjectType({ description: "A text as a vector.", simpleResolvers: true })
 export class Embedding {
   @Field(() => String)
   text!: string;
