@@ -1,6 +1,6 @@
 import cors from "@fastify/cors";
 import Fastify, { LogController, type FastifyInstance } from "fastify";
-import { resolveBundleDirectory } from "./bundle/bundle.js";
+import { openBundle, resolveBundleDirectory } from "./bundle/bundle.js";
 import type { Config } from "./config.js";
 import { GroundwireError } from "./errors.js";
 import { registerAuth } from "./http/auth.js";
@@ -11,10 +11,10 @@ import { registerGraphiql } from "./http/graphiql.js";
 import { registerHealth } from "./http/health.js";
 import { createMetrics } from "./http/metrics.js";
 import { registerOpenai } from "./http/openai.js";
-import { createRateLimiter } from "./http/rate-limit.js";
+import { createRateLimiter, type RateLimiter } from "./http/rate-limit.js";
 import { registerRequestHooks, requestId } from "./http/requests.js";
 import { registerTracing } from "./http/tracing.js";
-import { startServices, type Services } from "./services.js";
+import { startServicesOf, type Services } from "./services.js";
 
 export interface GroundwireServer {
   /** The HTTP application; `app.inject` exercises it without a port. */
@@ -50,13 +50,8 @@ const SECRETS = [
  */
 export async function createServer(config: Config): Promise<GroundwireServer> {
   const metrics = createMetrics();
-  const starting = startServices(resolveBundleDirectory(config.model), {
-    ...config,
-    observe: metrics.observe,
-  });
-  // The largest part of the code is loaded while other threads load the model.
-  const [services, { registerGraphql }] = await Promise.all([starting, import("./http/graphql.js")]);
-  metrics.follow(services);
+  const bundle = await openBundle(resolveBundleDirectory(config.model));
+  const starting = startServicesOf(bundle, { ...config, observe: metrics.observe });
   let ready = true;
 
   const app = Fastify({
@@ -72,6 +67,12 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
     http: { headersTimeout: config.requestTimeoutMs, connectionsCheckingInterval: 1000 },
   });
   const limiter = createRateLimiter({ unitsPerSecond: config.rateLimit });
+  // The largest part of the code is loaded while other threads load the model.
+  const [services, { apollo, registerGraphql }] = await Promise.all([
+    starting,
+    prepareGraphql(app, limiter, config),
+  ]);
+  metrics.follow(services);
   registerRequestHooks(app, metrics);
   const deadlines = registerDeadlines(app, config.requestTimeoutMs);
   app.addHook("onSend", (_request, reply, payload, done) => {
@@ -88,7 +89,7 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
   registerHealth(app, metrics, () => ready);
   if (config.introspection) registerGraphiql(app);
   registerOpenai(app, services, limiter, config);
-  await registerGraphql(app, services, limiter, config);
+  await registerGraphql(app, apollo, services, config);
 
   async function stop({ graceMs = 8_000 }: StopOptions = {}): Promise<void> {
     ready = false;
@@ -111,4 +112,9 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
   }
 
   return { app, services, start, stop };
+}
+
+async function prepareGraphql(app: FastifyInstance, limiter: RateLimiter, config: Config) {
+  const { createApollo, registerGraphql } = await import("./http/graphql.js");
+  return { apollo: await createApollo(app, limiter, config), registerGraphql };
 }

@@ -1,12 +1,17 @@
-import { createCollections, type Collections } from "./collections/collections.js";
-import { createEmbeddedStore } from "./collections/embedded-store.js";
+import type { Collections } from "./collections/collections.js";
 import type { VectorStore } from "./collections/vector-store.js";
-import { loadBundle, type Bundle } from "./bundle/bundle.js";
+import { openBundle, readFiles, type Bundle, type BundleFiles } from "./bundle/bundle.js";
 import { VARIABLES, type Config } from "./config.js";
-import { createEncoder, type Encoder, type EncoderOptions } from "./inference/encoder.js";
+import {
+  createEncoder,
+  startEncodePool,
+  type EncodePool,
+  type Encoder,
+  type EncoderOptions,
+} from "./inference/encoder.js";
 import { selfTest } from "./inference/self-test.js";
 import { createLexiconSearch, type LexiconSearch } from "./lexicon/search.js";
-import { createVisualEncoder, type VisualEncoder } from "./pictures/visual-encoder.js";
+import type { VisualEncoder } from "./pictures/visual-encoder.js";
 import { createRelations, type Relations } from "./relations/relations.js";
 
 export type Stage = "tokenize" | "queue" | "infer" | "search" | "decode" | "see";
@@ -39,11 +44,32 @@ export type ServiceOptions = Pick<
  * @throws BundleError where the bundle must not be served; nothing is left running then.
  */
 export async function startServices(directory: string, options: ServiceOptions): Promise<Services> {
-  const bundle = await loadBundle(directory);
+  return startServicesOf(await openBundle(directory), options);
+}
+
+/** As `startServices`, of a bundle that is open. */
+export async function startServicesOf(files: BundleFiles, options: ServiceOptions): Promise<Services> {
+  // Before all else, because it takes longest: the rest of the bundle and of the code is loaded meanwhile.
+  const pool = startEncodePool(files, options);
+  try {
+    return await startWith(pool, await readFiles(files), options);
+  } catch (error) {
+    const started = await pool.catch(() => undefined);
+    await started?.close();
+    throw error;
+  }
+}
+
+async function startWith(
+  pool: Promise<EncodePool>,
+  bundle: Bundle,
+  options: ServiceOptions,
+): Promise<Services> {
   const shared = { ...options, timeoutMs: options.requestTimeoutMs };
   const { threadsPerWorker: threads } = options;
+  const { createVisualEncoder, createCollections, createEmbeddedStore } = await loadLargeParts();
   const [encoder, lexicon, visual, relations] = await startAll([
-    startEncoder(bundle, shared),
+    startEncoder(bundle, shared, pool),
     createLexiconSearch(bundle, { ...shared, threads }),
     createVisualEncoder(bundle, shared),
     createRelations(bundle, { threads }),
@@ -54,14 +80,29 @@ export async function startServices(directory: string, options: ServiceOptions):
   return { bundle, encoder, lexicon, visual, relations, collections, store, close };
 }
 
+/** The code that brings libraries of pictures and of tables along. */
+async function loadLargeParts() {
+  const { createVisualEncoder } = await import("./pictures/visual-encoder.js");
+  const { createCollections } = await import("./collections/collections.js");
+  const { createEmbeddedStore } = await import("./collections/embedded-store.js");
+  return { createVisualEncoder, createCollections, createEmbeddedStore };
+}
+
+/** Golden texts encoded in one call. */
+const MOST_GOLDEN = 16;
+
 interface Closable {
   close: () => Promise<void>;
 }
 
-async function startEncoder(bundle: Bundle, options: EncoderOptions): Promise<Encoder> {
-  const encoder = await createEncoder(bundle, options);
+async function startEncoder(
+  bundle: Bundle,
+  options: EncoderOptions,
+  pool: Promise<EncodePool>,
+): Promise<Encoder> {
+  const encoder = await createEncoder(bundle, options, pool);
   try {
-    await selfTest(encoder, bundle);
+    await selfTest(encoder, bundle, Math.min(MOST_GOLDEN, options.maxQueue));
     return encoder;
   } catch (error) {
     await encoder.close();

@@ -28,9 +28,13 @@ export interface GoldenItem {
   truncated: boolean;
 }
 
-export interface Bundle {
+/** A bundle of which no more than the manifest has been read. */
+export interface BundleFiles {
   directory: string;
   manifest: Manifest;
+}
+
+export interface Bundle extends BundleFiles {
   lexicon: LexiconFile;
   /** [N, 2] row-major: where each lexicon entry lies on a flat map. */
   map: Float32Array;
@@ -55,12 +59,12 @@ export function resolveBundleDirectory(nameOrPath?: string): string {
 }
 
 /** Whether the bundle's stage of training made this file. */
-export function hasFile({ manifest }: Bundle, file: string): boolean {
+export function hasFile({ manifest }: BundleFiles, file: string): boolean {
   return Object.hasOwn(manifest.files, file);
 }
 
 /** A graph of the bundle with its hash, for the workers that run it. */
-export function graphFile({ directory, manifest }: Bundle, file: string): GraphFile {
+export function graphFile({ directory, manifest }: BundleFiles, file: string): GraphFile {
   return { path: join(directory, file), sha256: manifest.files[file]?.sha256 ?? "" };
 }
 
@@ -75,12 +79,22 @@ export function requireFile(bundle: Bundle, file: string, feature: string): void
   throw new GroundwireError("BAD_USER_INPUT", message);
 }
 
+/** @throws BundleError where there is no manifest, or a wrong one. */
+export async function openBundle(directory: string): Promise<BundleFiles> {
+  const content = await readBundleFile(directory, "manifest.json");
+  return { directory, manifest: parseManifest(content.toString("utf8")) };
+}
+
 /**
  * Reads a bundle whole, after checking every file's presence, size and hash.
  * @throws BundleError naming the first file that breaks a rule.
  */
 export async function loadBundle(directory: string): Promise<Bundle> {
-  const manifest = parseManifest((await readBundleFile(directory, "manifest.json")).toString("utf8"));
+  return readFiles(await openBundle(directory));
+}
+
+/** As `loadBundle`, of one that is open. */
+export async function readFiles({ directory, manifest }: BundleFiles): Promise<Bundle> {
   await refuseForeignFiles(directory, manifest);
   const files = new Map<string, Buffer>();
   for (const [name, entry] of Object.entries(manifest.files)) {

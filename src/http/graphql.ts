@@ -19,14 +19,13 @@ import { registerBatchCap } from "./batch.js";
 import type { RateLimiter } from "./rate-limit.js";
 import { registerSafeGet } from "./safe-get.js";
 
-/** GraphQL over HTTP at /graphql, within the limits of the configuration. */
+/** GraphQL over HTTP at /graphql. */
 export async function registerGraphql(
   app: FastifyInstance,
+  apollo: ApolloServer<Context>,
   services: Services,
-  limiter: RateLimiter,
   config: Config,
 ): Promise<void> {
-  const apollo = await createApollo(app, limiter, config);
   const limits = { maxTexts: config.maxTexts, maxFirst: MAX_FIRST, maxBodyBytes: config.maxBodyBytes };
   registerBatchCap(app);
   registerSafeGet(app);
@@ -50,7 +49,8 @@ export async function registerGraphql(
   app.addHook("onClose", () => apollo.stop());
 }
 
-async function createApollo(
+/** GraphQL within the limits of the configuration; it needs no services before it is asked. */
+export async function createApollo(
   app: FastifyInstance,
   limiter: RateLimiter,
   config: Config,

@@ -1,5 +1,12 @@
 import { LRUCache } from "lru-cache";
-import { BundleError, graphFile, hasFile, requireFile, type Bundle } from "../bundle/bundle.js";
+import {
+  BundleError,
+  graphFile,
+  hasFile,
+  requireFile,
+  type Bundle,
+  type BundleFiles,
+} from "../bundle/bundle.js";
 import { GroundwireError, toGroundwireError } from "../errors.js";
 import { euclideanNorm } from "../vectors.js";
 import { createBatcher, type Answer } from "./batcher.js";
@@ -104,13 +111,18 @@ const SLICE_MS = 4;
 
 /**
  * The main path: texts -> vectors.
+ * @param starting its workers, where they have been started before
  * @throws BundleError when the model cannot be loaded.
  */
-export async function createEncoder(bundle: Bundle, options: EncoderOptions): Promise<Encoder> {
+export async function createEncoder(
+  bundle: Bundle,
+  options: EncoderOptions,
+  starting = startEncodePool(bundle, options),
+): Promise<Encoder> {
   const { manifest } = bundle;
   const tokenize = createTokenizer(bundle.tokenizer, manifest.maxTokens);
+  const pool = await starting;
   const keyOf = createKeys(bundle.tokenizer);
-  const pool = await startPool(bundle, options);
   const lanes: Record<TextOutput, Lane> = {
     embedding: createLane(options.cacheEntries),
     retrieval: createLane(options.cacheEntries),
@@ -266,10 +278,16 @@ function createLane(cacheEntries: number): Lane {
   return { cache, flights: new Map() };
 }
 
-async function startPool(
-  bundle: Bundle,
-  { workers, threadsPerWorker }: EncoderOptions,
-): Promise<WorkerPool<EncodeRequest, EncodeReply>> {
+export type EncodePool = WorkerPool<EncodeRequest, EncodeReply>;
+
+/**
+ * The workers of an encoder. They need no more of a bundle than its graphs, whose hashes they check themselves.
+ * @throws BundleError when the model cannot be loaded.
+ */
+export async function startEncodePool(
+  bundle: BundleFiles,
+  { workers, threadsPerWorker }: Pick<EncoderOptions, "workers" | "threadsPerWorker">,
+): Promise<EncodePool> {
   const model = "language.onnx";
   const retrieval = "retrieval.onnx";
   const settings = {
