@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from groundwire_training.embedder import Embedder
 from groundwire_training.metrics_concreteness import (
@@ -97,7 +99,9 @@ def plot_retrieval(queries: Sequence[str], found: Sequence[Sequence[np.ndarray]]
         len(queries), depth, figsize=(2.2 * depth, 2.5 * len(queries)), squeeze=False
     )
     for row, query, photos in zip(panels, queries, found, strict=True):
-        row[0].set_title(query, fontsize=8, loc="left")
+        # A caption may be wider than its first photo, and must not narrow it.
+        title = row[0].text(0, 1.04, query, fontsize=8, transform=row[0].transAxes)
+        title.set_in_layout(False)
         for panel in row:
             panel.set_axis_off()
         for panel, photo in zip(row, photos, strict=False):
@@ -107,6 +111,9 @@ def plot_retrieval(queries: Sequence[str], found: Sequence[Sequence[np.ndarray]]
 
 def save(figure: Figure, path: Path) -> Path:
     figure.tight_layout()
-    figure.savefig(path, dpi=DPI)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=DPI)
     plt.close(figure)
+    # A palette: a third of the size, so that a README can carry it.
+    Image.open(drawn).convert("RGB").quantize(256).save(path, optimize=True)
     return path
