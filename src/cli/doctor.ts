@@ -8,9 +8,11 @@ export const summary = "checks of the installation, the configuration and the bu
 
 export const usage = `groundwire doctor [--model BUNDLE]
 
-Checks everything that serving needs, in order, and names what is wrong. The exit status is 1 where anything is.
+Checks everything that serving needs, in order, and names what is wrong.
 
   --model BUNDLE   name below models/, or a path`;
+
+export const exits = { 0: "all is right", 1: "something is wrong; standard output says what" };
 
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { model: { type: "string" } } });

@@ -12,12 +12,13 @@ export const summary = "vectors for texts from standard input, as JSON lines";
 export const usage = `groundwire embed [--base64] [--raw] [--model BUNDLE] < TEXTS > VECTORS.jsonl
 
 Reads a text a line, or JSON lines: strings, or objects with a "text", whose other fields are kept. Writes for each
-line, in order, its text with "vector", "norm", "tokenCount" and "truncated", or with an "error". The exit status is 1
-where any text had an error.
+line, in order, its text with "vector", "norm", "tokenCount" and "truncated", or with an "error".
 
   --base64         vectors as base64 of little-endian float32 values
   --raw            do not scale vectors to length 1
   --model BUNDLE   name below models/, or a path`;
+
+export const exits = { 1: "failed, or some texts had an error; standard error says which" };
 
 const OPTIONS = {
   base64: { type: "boolean", default: false },

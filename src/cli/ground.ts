@@ -1,14 +1,20 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { GroundwireError } from "../errors.js";
 import { groundText, type TextGrounding, type WordMap } from "../grounding/ground-text.js";
 import { renderOverlay } from "../grounding/overlay.js";
 import type { Encoded } from "../inference/encoder.js";
+import { UsageError } from "./command.js";
 import { encodePhoto, encodeTexts, withRelations } from "./with-relations.js";
 
 export const summary = "where in a photo the words of a text are";
 
-export const usage = `groundwire ground PHOTO TEXT [-o OUT.png] [--json] [--model BUNDLE]`;
+export const usage = `groundwire ground PHOTO TEXT [-o OUT.png] [--json] [--model BUNDLE]
+
+Prints how well each word fits the photo, and the box where it fits best.
+
+  -o, --output OUT.png   also the photo with every word's map over it
+  --json                 one JSON object, with the maps' values
+  --model BUNDLE         name below models/, or a path`;
 
 const OPTIONS = {
   output: { type: "string", short: "o" },
@@ -16,17 +22,11 @@ const OPTIONS = {
   model: { type: "string" },
 } as const;
 
-/**
- * @returns the exit status
- * @throws GroundwireError, or a TypeError of `parseArgs`, for arguments that are wrong.
- */
-export async function run(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+export async function run(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
   const [path, text] = positionals;
-  if (positionals.length !== 2 || !path || !text) {
-    const message = `ground takes a photo and a text, has ${positionals.length} arguments\n${usage}`;
-    throw new GroundwireError("BAD_USER_INPUT", message);
-  }
+  if (positionals.length !== 2 || !path || !text)
+    throw new UsageError(`ground takes a photo and a text, has ${positionals.length} arguments`);
   const found = await withRelations(values.model, async ({ visual, encoder, relations }) => {
     const photo = await encodePhoto(visual, path);
     const [tokens] = await encodeTexts(encoder, { text }, "tokens");
@@ -37,7 +37,6 @@ export async function run(args: readonly string[]): Promise<number> {
   });
   console.log(values.json ? toJson(found) : toTable(found));
   if (values.output) console.error(`wrote ${values.output}`);
-  return 0;
 }
 
 function toJson({ words, ...rest }: TextGrounding): string {

@@ -3,8 +3,11 @@ import { resolveBundleDirectory } from "../bundle/bundle.js";
 import { indexPath, type IndexProgress, type IndexReport } from "../collections/indexing.js";
 import { readConfig } from "../config.js";
 import { startServices } from "../services.js";
+import { UsageError } from "./command.js";
 
-export const INDEX_USAGE = `groundwire index PATH --collection NAME [--force]
+export const summary = "a folder of pictures or a file of texts into a collection";
+
+export const usage = `groundwire index PATH --collection NAME [--force]
 
 Brings a folder of JPEG, PNG and WebP pictures, or a file with a text a line, into a collection below
 GROUNDWIRE_DATA_DIR. An interrupted run goes on where it was when it is started again.
@@ -12,20 +15,23 @@ GROUNDWIRE_DATA_DIR. An interrupted run goes on where it was when it is started 
   --collection NAME   made where it does not exist
   --force             encode also what the collection has already`;
 
+export const exits = {
+  0: "done; what could not be read is listed",
+  130: "interrupted; the same command goes on from there",
+};
+
 const PROGRESS_MS = 1000;
 
-/** @returns the exit status: unreadable files are listed and not fatal. */
-export async function runIndex(args: readonly string[]): Promise<number> {
+export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
-    args: [...args],
+    args,
     allowPositionals: true,
     options: { collection: { type: "string" }, force: { type: "boolean", default: false } },
   });
   const [path, ...rest] = positionals;
-  if (path === undefined || rest.length > 0 || values.collection === undefined) {
-    console.error(INDEX_USAGE);
-    return 2;
-  }
+  if (path === undefined || rest.length > 0)
+    throw new UsageError(`index takes one path, has ${positionals.length}`);
+  if (values.collection === undefined) throw new UsageError("index needs --collection NAME");
   const config = readConfig();
   const services = await startServices(resolveBundleDirectory(config.model), config);
   const interruption = new AbortController();

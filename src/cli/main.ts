@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { explain } from "../explain.js";
-import type { Command } from "./command.js";
+import { EXITS, isUsageError, type Command } from "./command.js";
 
 /** A command is one file that exports a `Command`; it is loaded only when it is called. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
@@ -9,14 +9,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   neighbors: () => import("./neighbors.js"),
   relations: () => import("./relations.js"),
   ground: () => import("./ground.js"),
-  index: async () => {
-    const { INDEX_USAGE: usage, runIndex: run } = await import("./index-command.js");
-    return { summary: "a folder of pictures or a file of texts into a collection", usage, run };
-  },
-  reembed: async () => {
-    const { REEMBED_USAGE: usage, runReembed: run } = await import("./reembed-command.js");
-    return { summary: "a collection's vectors anew, of the served model", usage, run };
-  },
+  index: () => import("./index-command.js"),
+  reembed: () => import("./reembed-command.js"),
   doctor: () => import("./doctor.js"),
 };
 
@@ -33,13 +27,22 @@ async function main([name = "--help", ...args]: string[]): Promise<number> {
     return 2;
   }
   const command = await load();
-  if (args.includes("--help") || args.includes("-h")) return print(command.usage);
+  if (args.includes("--help") || args.includes("-h")) return print(help(command));
   try {
     return (await command.run(args)) ?? 0;
   } catch (error) {
     console.error(explain(error));
-    return 1;
+    if (!isUsageError(error)) return 1;
+    console.error(`\n${command.usage}`);
+    return 2;
   }
+}
+
+function help({ usage, exits }: Command): string {
+  const lines = Object.entries({ ...EXITS, ...exits }).map(
+    ([status, meaning]) => `  ${status.padEnd(5)}${meaning}`,
+  );
+  return [usage, "", "Exit status:", ...lines].join("\n");
 }
 
 async function overview(): Promise<string> {

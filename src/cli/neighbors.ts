@@ -3,6 +3,7 @@ import { ownEntries } from "../composition/composition.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
 import type { SearchHit } from "../lexicon/search.js";
 import type { Services } from "../services.js";
+import { parseFirst, UsageError } from "./command.js";
 import { withServices } from "./with-services.js";
 
 export const summary = "the words and phrases nearest to a text";
@@ -25,10 +26,8 @@ export async function run(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
   const [text, ...rest] = positionals;
   if (text === undefined || rest.length > 0)
-    throw bad(`neighbors takes one text, has ${positionals.length}; put quotes around a phrase\n${usage}`);
-  const first = Number(values.first);
-  if (!Number.isInteger(first) || first < 1)
-    throw bad(`--first must be a whole number of at least 1, is ${JSON.stringify(values.first)}`);
+    throw new UsageError(`neighbors takes one text, has ${positionals.length}; put quotes around a phrase`);
+  const first = parseFirst(values.first);
   const exclude = values["include-self"] ? [] : ownEntries([text]);
   const hits = await withServices(values.model, (services) => find(text, first, exclude, services));
   for (const { text, similarity, rank } of hits)

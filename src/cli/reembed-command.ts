@@ -1,20 +1,24 @@
+import { parseArgs } from "node:util";
 import { resolveBundleDirectory } from "../bundle/bundle.js";
 import { reembed } from "../collections/reembed.js";
 import { readConfig } from "../config.js";
 import { startServices } from "../services.js";
+import { UsageError } from "./command.js";
 
-export const REEMBED_USAGE = `groundwire reembed NAME
+export const summary = "a collection's vectors anew, of the served model";
+
+export const usage = `groundwire reembed NAME
 
 Gives every item of a collection a vector of the served model, from the text or picture that is kept with it. The
 collection answers as before until all is done. An interrupted run goes on where it was when it is started again.`;
 
-/** @returns the exit status. */
-export async function runReembed(args: readonly string[]): Promise<number> {
-  const [id, ...rest] = args;
-  if (id === undefined || rest.length > 0 || id.startsWith("-")) {
-    console.error(REEMBED_USAGE);
-    return 2;
-  }
+export const exits = { 0: "done; what the model could not encode is listed" };
+
+export async function run(args: string[]): Promise<void> {
+  const { positionals } = parseArgs({ args, allowPositionals: true });
+  const [id, ...rest] = positionals;
+  if (id === undefined || rest.length > 0)
+    throw new UsageError(`reembed takes one collection, has ${positionals.length}`);
   const config = readConfig();
   const services = await startServices(resolveBundleDirectory(config.model), config);
   try {
@@ -24,7 +28,6 @@ export async function runReembed(args: readonly string[]): Promise<number> {
     const { model } = services.collections.stamp;
     console.log(changed ? `${id}: ${items} items are of ${model} now` : `${id}: is of ${model} already`);
     for (const { id: item, error } of lost) console.log(`  lost ${item}: ${error.message}`);
-    return 0;
   } finally {
     await services.close();
   }

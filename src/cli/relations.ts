@@ -1,14 +1,20 @@
 import { parseArgs } from "node:util";
-import { GroundwireError } from "../errors.js";
 import { rankPredicates, type RankedPredicate } from "../relations/ranking.js";
 import { scoreInPhoto } from "../relations/photo-pair.js";
+import { parseFirst, UsageError } from "./command.js";
 import { encodePhoto, encodeTexts, withRelations, type RelationalServices } from "./with-relations.js";
 
 export const summary = "predicates that relate two things, or what completes a triple";
 
 export const usage = `groundwire relations SUBJECT OBJECT [--image FILE] [--first 10] [--json] [--model BUNDLE]
 groundwire relations SUBJECT ? --predicate NAME     what completes the triple
-groundwire relations ? OBJECT --predicate NAME`;
+groundwire relations ? OBJECT --predicate NAME
+
+  --image FILE       relate them in this photo
+  --predicate NAME   what stands in this relation to the one that is named
+  --first N          how many, at least 1
+  --json             one JSON list
+  --model BUNDLE     name below models/, or a path`;
 
 const OPTIONS = {
   image: { type: "string" },
@@ -21,18 +27,14 @@ const OPTIONS = {
 /** The place of a missing end on the command line. */
 const MISSING = "?";
 
-/**
- * @returns the exit status
- * @throws GroundwireError, or a TypeError of `parseArgs`, for arguments that are wrong.
- */
-export async function run(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+export async function run(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
   const [subject, object] = positionals;
-  const first = Number(values.first);
   if (positionals.length !== 2 || !subject || !object)
-    throw bad(`relations takes a subject and an object, has ${positionals.length} arguments\n${usage}`);
-  if (!Number.isInteger(first) || first < 1)
-    throw bad(`--first must be a whole number of at least 1, is ${values.first}`);
+    throw new UsageError(`relations takes a subject and an object, has ${positionals.length} arguments`);
+  if (values.predicate !== undefined && (subject === MISSING) === (object === MISSING))
+    throw new UsageError(`--predicate needs ${MISSING} in place of either the subject or the object`);
+  const first = parseFirst(values.first);
   const lines = await withRelations(values.model, async (services) => {
     const asked = { subject, object, first };
     if (values.predicate !== undefined)
@@ -40,7 +42,6 @@ export async function run(args: readonly string[]): Promise<number> {
     return show(await infer({ ...asked, image: values.image }, services), values.json, showPredicate);
   });
   console.log(lines);
-  return 0;
 }
 
 interface Pair {
@@ -66,8 +67,6 @@ async function complete(
   { subject, object, first, predicate }: Pair & { predicate: string },
   { encoder, relations }: RelationalServices,
 ) {
-  if ((subject === MISSING) === (object === MISSING))
-    throw bad(`--predicate needs ${MISSING} in place of either the subject or the object`);
   const missing = subject === MISSING ? "subject" : "object";
   const text = missing === "subject" ? object : subject;
   const [known] = await encodeTexts(encoder, { [missing === "subject" ? "object" : "subject"]: text });
@@ -92,8 +91,4 @@ function showPredicate({ predicate, probability, seen, count }: RankedPredicate)
 
 function showHit({ text, similarity }: { text: string; similarity: number }): string {
   return `${text.padEnd(24)}${similarity.toFixed(2).padStart(8)}`;
-}
-
-function bad(message: string): GroundwireError {
-  return new GroundwireError("BAD_USER_INPUT", message);
 }

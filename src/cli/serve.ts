@@ -9,6 +9,11 @@ Serves the model bundle until SIGTERM or SIGINT. It is set up by environment var
 
 ${Object.entries(VARIABLES).map(describe).join("\n")}`;
 
+export const exits = {
+  0: "stopped by a signal",
+  1: "could not start, or what was under way had not ended when the drain was over",
+};
+
 function describe([name, { default: value, meaning }]: [
   string,
   { default: string; meaning: string },

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { run as ground } from "../../src/cli/ground.js";
 import { run as relations } from "../../src/cli/relations.js";
 import type { PictureBundle } from "../helpers/picture-bundle.js";
-import { halves } from "../helpers/pictures.js";
+import { halves } from "../helpers/pictures.mjs";
 import { createRelationBundle } from "../helpers/relation-bundle.js";
 
 /** Each command starts the model anew. */
