@@ -45,6 +45,10 @@ test("a gateway that is stopped under load answers all that was sent before", as
   expect(await run("stop", "--rounds", "2")).toMatchObject({ exits: { 0: 2 }, broken: [] });
 });
 
+test("every kind of bad picture and bad collection call gets its code, and memory stays flat", async () => {
+  expect(await run("pictures", "--rounds", "12")).toMatchObject({ wrong: {}, broken: [] });
+});
+
 test("a rule that does not hold ends a program with 1 and is named", async () => {
   const error = await run("slow", "--connections", "0").catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 1 });

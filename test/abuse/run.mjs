@@ -18,6 +18,7 @@ const PROGRAMS = {
   stop: [],
   disk: [],
   crash: [],
+  pictures: [],
   saturate: [],
   leaks: [],
 };

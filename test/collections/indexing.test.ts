@@ -6,7 +6,7 @@ import { indexPath, type IndexReport } from "../../src/collections/indexing.js";
 import { reembed } from "../../src/collections/reembed.js";
 import { createPictureBundle, type PictureBundle } from "../helpers/picture-bundle.js";
 import { createTestGateway, type TestGateway } from "../helpers/picture-gateway.js";
-import { noise, plain } from "../helpers/pictures.js";
+import { noise, plain } from "../helpers/pictures.mjs";
 
 let files: PictureBundle;
 let gateway: TestGateway;

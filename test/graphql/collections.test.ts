@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createPictureBundle, type PictureBundle } from "../helpers/picture-bundle.js";
 import { createTestGateway, type TestGateway } from "../helpers/picture-gateway.js";
-import { plain } from "../helpers/pictures.js";
+import { plain } from "../helpers/pictures.mjs";
 
 const COLORS = { red: "#e01010", crimson: "#c81020", green: "#10c010", blue: "#1010e0", white: "#ffffff" };
 let files: PictureBundle;

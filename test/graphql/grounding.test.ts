@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Encoded } from "../../src/inference/encoder.js";
-import { halves, plain } from "../helpers/pictures.js";
+import { halves, plain } from "../helpers/pictures.mjs";
 import { startRelationServer, type RelationServer } from "../helpers/relation-server.js";
 
 interface Word {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Encoded } from "../../src/inference/encoder.js";
 import { BIAS, OPERATORS, PREDICATES, SUBSPACE } from "../helpers/relation-bundle.js";
-import { plain } from "../helpers/pictures.js";
+import { plain } from "../helpers/pictures.mjs";
 import { startRelationServer, type RelationServer } from "../helpers/relation-server.js";
 
 interface Score {

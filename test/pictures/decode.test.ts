@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { GroundwireError } from "../../src/errors.js";
 import { readBase64Picture } from "../../src/pictures/base64.js";
 import { decodePicture, PICTURE_SIDE } from "../../src/pictures/decode.js";
-import { animatedPng, animatedWebp, bomb, halves, noise, plain } from "../helpers/pictures.js";
+import { animatedPng, animatedWebp, bomb, halves, noise, plain } from "../helpers/pictures.mjs";
 
 const RED = "#c81e28";
 

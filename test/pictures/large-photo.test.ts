@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { resolveBundleDirectory } from "../../src/bundle/bundle.js";
 import { createTestGateway, type TestGateway } from "../helpers/picture-gateway.js";
-import { noise } from "../helpers/pictures.js";
+import { noise } from "../helpers/pictures.mjs";
 
 let gateway: TestGateway;
 let image: string;

@@ -9,7 +9,7 @@ import {
 } from "../../src/pictures/visual-encoder.js";
 import { cosine } from "../../src/vectors.js";
 import { createPictureBundle, type PictureBundle } from "../helpers/picture-bundle.js";
-import { halves, noise, plain } from "../helpers/pictures.js";
+import { halves, noise, plain } from "../helpers/pictures.mjs";
 
 const options = { workers: 1, threadsPerWorker: 1, timeoutMs: 20_000 };
 let files: PictureBundle;
