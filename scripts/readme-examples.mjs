@@ -1,11 +1,13 @@
 // `npm run readme`: runs the README's examples on the served bundle and writes their true output under them.
 //
-// A ```graphql block that is followed by a ```json block, and a ```sh block with `npx groundwire ...` that is followed
-// by a ```text block, are an example with its output. `--check` writes nothing and fails where an output differs.
+// A ```graphql block that is followed by a ```json block, and a ```sh block with `npx groundwire ...` or `npm run demo`
+// that is followed by a ```text block, are an example with its output; pictures that commands write below docs/ are made
+// anew too. `--check` writes nothing and fails where an output differs. Collections are below dist/, not the user's own.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ensureBuilt, ensureInstalled, root } from "./setup.mjs";
+import { demoPictures } from "./demo-pictures.mjs";
+import { ensureBuilt, ensureInstalled, root, scratch } from "./setup.mjs";
 
 ensureInstalled();
 ensureBuilt();
@@ -14,9 +16,12 @@ const { readConfig } = await import("../dist/config.js");
 const { createServer } = await import("../dist/server.js");
 
 const EXAMPLE = /```(graphql|sh)\n([^`]*?)```\n\n```(json|text)\n[^`]*?```/g;
+const check = process.argv.includes("--check");
+const folder = scratch("readme");
 const path = join(root, "README.md");
 const readme = readFileSync(path, "utf8");
-const server = await createServer(readConfig({ GROUNDWIRE_PORT: "0", GROUNDWIRE_LOG_LEVEL: "silent" }));
+const environment = { GROUNDWIRE_DATA_DIR: folder };
+const server = await createServer(readConfig({ ...environment, GROUNDWIRE_LOG_LEVEL: "silent" }));
 
 let renewed = "";
 let last = 0;
@@ -29,7 +34,7 @@ for (const { 0: whole, 1: kind, 2: source, 3: format, index } of readme.matchAll
 renewed = await format(renewed + readme.slice(last), { ...(await resolveConfig(path)), parser: "markdown" });
 await server.stop();
 
-if (process.argv.includes("--check")) process.exit(renewed === readme ? 0 : 1);
+if (check) process.exit(renewed === readme ? 0 : 1);
 writeFileSync(path, renewed);
 
 async function query(source) {
@@ -37,16 +42,27 @@ async function query(source) {
     method: "POST",
     url: "/graphql",
     headers: { "content-type": "application/json" },
-    payload: JSON.stringify({ query: source }),
+    payload: JSON.stringify({ query: source, variables: variables(source) }),
   });
   return render(shorten(response.json()));
 }
 
+/** A variable `$dog` is that picture of the demo set, which an example before has fetched. */
+function variables(source) {
+  const names = [...source.matchAll(/\$(\w+): Image!/g)].map(([, name]) => name);
+  const read = (name) => readFileSync(join(demoPictures, `${name}.webp`)).toString("base64");
+  return Object.fromEntries(names.map((name) => [name, read(name)]));
+}
+
 /** Only the commands of this repository, in the shell's plainest form: `printf ... | npx groundwire NAME ARGS`. */
 function command(source) {
-  const main = join(root, "dist", "cli", "main.js");
-  const script = source.replaceAll("npx groundwire", `"${process.execPath}" "${main}"`);
-  const { stdout, stderr } = spawnSync("sh", ["-c", script], { cwd: root, encoding: "utf8" });
+  const node = `"${process.execPath}"`;
+  const script = source
+    .replaceAll("npx groundwire", `${node} "${join(root, "dist", "cli", "main.js")}"`)
+    .replaceAll("npm run demo", `${node} "${join(root, "scripts", "demo.mjs")}"`)
+    .replaceAll("-o docs/", check ? `-o ${folder}/` : "-o docs/");
+  const env = { ...process.env, ...environment };
+  const { stdout, stderr } = spawnSync("sh", ["-c", script], { cwd: root, env, encoding: "utf8" });
   return shortenLine(stdout.trim() || stderr.trim());
 }
 

@@ -1,4 +1,5 @@
 // Set-up shared by `npm start` and `npm test`: each function does nothing when its work is already done.
+import { Buffer } from "node:buffer";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -12,10 +13,15 @@ const venv = join(root, "training", ".venv");
 /** The training environment's interpreter, whether or not it is there yet. */
 export const venvPython = join(venv, onWindows ? "Scripts/python.exe" : "bin/python");
 
-/** Runs a command in the repository root; its output goes to standard error, so that standard output stays ours. */
-export function run(command, args, { env = process.env, stdout = 2 } = {}) {
-  const result = spawnSync(command, args, { cwd: root, env, stdio: ["ignore", stdout, 2] });
+/**
+ * Runs a command in the repository root; its output goes to standard error, so that standard output stays ours.
+ * @param {{env?: object, stdout?: number, quiet?: boolean}} options quiet: the output is shown only where it fails
+ */
+export function run(command, args, { env = process.env, stdout = 2, quiet = false } = {}) {
+  const stdio = quiet ? ["ignore", "pipe", "pipe"] : ["ignore", stdout, 2];
+  const result = spawnSync(command, args, { cwd: root, env, stdio });
   if (result.error) throw result.error;
+  if (quiet && result.status !== 0) process.stderr.write(Buffer.concat([result.stdout, result.stderr]));
   return result.status ?? 1;
 }
 
@@ -37,7 +43,7 @@ export function ensureInstalled() {
   const installed = join(root, "node_modules", ".package-lock.json");
   if (existsSync(installed) && modified(installed) >= modified(join(root, "package-lock.json"))) return;
   note("installing packages (once; about half a minute)");
-  if (npm(["ci", "--include=dev"]) !== 0) fail("npm ci failed; its output stands above");
+  if (npm(["ci", "--include=dev"], { quiet: true }) !== 0) fail("npm ci failed; its output stands above");
 }
 
 export function ensureBuilt() {
@@ -50,7 +56,8 @@ export function ensureBuilt() {
   const digest = fingerprint(sources);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
   note("building");
-  if (npm(["run", "--silent", "build:gateway"]) !== 0) fail("the build failed; its output stands above");
+  if (npm(["run", "--silent", "build:gateway"], { quiet: true }) !== 0)
+    fail("the build failed; its output stands above");
   writeFileSync(stamp, digest);
 }
 

@@ -8,7 +8,7 @@ import {
   type ImageItem,
   type TextItem,
 } from "../src/index.js";
-import { plain } from "../../test/helpers/pictures.js";
+import { plain } from "../../test/helpers/pictures.mjs";
 import { connect, connectRelational, observe } from "./helpers/clients.js";
 
 const client = connectRelational();

@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { isBadUserInputError, isImageUnreadableError } from "../src/index.js";
-import { halves } from "../../test/helpers/pictures.js";
+import { halves } from "../../test/helpers/pictures.mjs";
 import { connect, connectRelational } from "./helpers/clients.js";
 
 const client = connectRelational();

@@ -1,6 +1,6 @@
 import { inject, expect, test } from "vitest";
 import { isBadUserInputError, isUnknownPredicateError, unwrap, type RelationScore } from "../src/index.js";
-import { halves } from "../../test/helpers/pictures.js";
+import { halves } from "../../test/helpers/pictures.mjs";
 import { connect, connectRelational, observe } from "./helpers/clients.js";
 
 const client = connectRelational();

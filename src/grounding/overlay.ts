@@ -16,7 +16,7 @@ interface Panel {
 }
 
 /**
- * A picture with the heat map and the box of each word, side by side, as a PNG.
+ * A picture with the heat map and the box of each word, side by side, as a PNG with a palette.
  * @param bytes a picture that `decodePicture` has accepted
  * @param side positions in a row and in a column of every map
  */
@@ -65,7 +65,7 @@ function joinPanels(panels: readonly Buffer[], width: number, height: number): P
   const size = { width: columns * (width + GAP) - GAP, height: rows * (height + GAP) - GAP };
   return sharp({ create: { ...size, channels: 3, background: "#ffffff" } })
     .composite(placed)
-    .png()
+    .png({ palette: true, dither: 0 })
     .toBuffer();
 }
 
