@@ -40,7 +40,11 @@ async function fill(collections) {
   const found = await collections.find(COLLECTION);
   // Vectors of another model: the pictures are here, so that they are simply seen again.
   if (found && found.fingerprint !== collections.stamp.fingerprint) await collections.delete(COLLECTION);
-  const onProgress = ({ stored, skipped, total }) => note(`${stored + skipped} of ${total} pictures indexed`);
+  let shown = 0;
+  const onProgress = ({ stored, skipped, total }) => {
+    if (stored + skipped > shown) note(`${stored + skipped} of ${total} pictures indexed`);
+    shown = stored + skipped;
+  };
   const report = await indexPath({ collections, collection: COLLECTION, path: demoPictures, onProgress });
   for (const { id, reason } of report.failures) note(`${id} ${reason}`);
   console.log(`Collection "${COLLECTION}" has ${report.stored + report.skipped} pictures. Nearest to`);
