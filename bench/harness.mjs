@@ -40,9 +40,9 @@ export async function startServer(command, args, env = {}) {
   return { url, pid: child.pid, stop };
 }
 
-/** Our gateway, from dist, on a free port; `variables` are GROUNDWIRE_ variables less the prefix. */
+/** Our gateway, from dist, on a free port, with as many threads as the others; `variables` are GROUNDWIRE_ variables less the prefix. */
 export function startGateway(variables = {}) {
-  const all = { PORT: "0", LOG_LEVEL: "error", ...variables };
+  const all = { PORT: "0", LOG_LEVEL: "error", THREADS_PER_WORKER: threads, ...variables };
   const env = Object.fromEntries(
     Object.entries(all).map(([name, value]) => [`GROUNDWIRE_${name}`, String(value)]),
   );

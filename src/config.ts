@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { parseApiKeys, type ApiKey } from "./http/auth.js";
 
 export interface Config {
@@ -35,6 +36,9 @@ export interface Config {
 const PREFIX = "GROUNDWIRE_";
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
+/** More threads gain little on batches of short texts, and wait for each other. */
+const MOST_THREADS = 4;
+
 /** Meaning and default of every variable; `groundwire serve --help` and docs/OPERATIONS.md print this table. */
 export const VARIABLES = {
   PORT: { default: "4000", meaning: "TCP port, 0 to 65535; 0 lets the system choose" },
@@ -58,7 +62,11 @@ export const VARIABLES = {
       "bytes of a request body, 1024 to 1073741824; a picture takes 4/3 of its own, so this holds 12 MB",
   },
   WORKERS: { default: "1", meaning: "threads that run the model, each with a copy of it, 1 to 64" },
-  THREADS_PER_WORKER: { default: "1", meaning: "onnxruntime threads of each worker, 1 to 64" },
+  THREADS_PER_WORKER: {
+    default: "",
+    meaning:
+      "onnxruntime threads of each worker, 1 to 64; empty means that the workers share the processors, at most 4 each",
+  },
   CACHE_ENTRIES: { default: "50000", meaning: "vectors kept for texts seen before, 0 to 10000000" },
   REQUEST_TIMEOUT_MS: { default: "30000", meaning: "milliseconds that a request may take, 100 to 600000" },
   MAX_COST: {
@@ -125,6 +133,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     return text(name);
   }
 
+  const workers = integer("WORKERS", 1, 64);
   const config: Config = {
     port: integer("PORT", 0, 65_535),
     host: nonEmpty("HOST"),
@@ -135,8 +144,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     maxQueue: integer("MAX_QUEUE", 1, 1_048_576),
     maxTexts: integer("MAX_TEXTS", 1, 65_536),
     maxBodyBytes: integer("MAX_BODY_BYTES", 1024, 1_073_741_824),
-    workers: integer("WORKERS", 1, 64),
-    threadsPerWorker: integer("THREADS_PER_WORKER", 1, 64),
+    workers,
+    threadsPerWorker:
+      text("THREADS_PER_WORKER") === "" ? shareOfProcessors(workers) : integer("THREADS_PER_WORKER", 1, 64),
     cacheEntries: integer("CACHE_ENTRIES", 0, 10_000_000),
     requestTimeoutMs: integer("REQUEST_TIMEOUT_MS", 100, 600_000),
     maxCost: integer("MAX_COST", 1, 1_000_000_000),
@@ -183,4 +193,9 @@ function collector(url: string | undefined, problems: string[]): string | undefi
     problems.push(`OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL, is ${JSON.stringify(url)}`);
   }
   return url || undefined;
+}
+
+/** Threads for each of so many workers. */
+function shareOfProcessors(workers: number): number {
+  return Math.max(1, Math.min(MOST_THREADS, Math.floor(availableParallelism() / workers)));
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { ConfigError, readConfig, VARIABLES } from "../src/config.js";
@@ -38,6 +39,13 @@ test("every variable is read", () => {
     introspection: false,
     logLevel: "warn",
   });
+});
+
+test("workers share the processors unless their threads are given", () => {
+  const threadsOf = (environment: NodeJS.ProcessEnv) => readConfig(environment).threadsPerWorker;
+  expect(threadsOf({})).toBe(Math.min(4, availableParallelism()));
+  expect(threadsOf({ GROUNDWIRE_WORKERS: "64" })).toBe(Math.max(1, Math.floor(availableParallelism() / 64)));
+  expect(threadsOf({ GROUNDWIRE_WORKERS: "64", GROUNDWIRE_THREADS_PER_WORKER: "3" })).toBe(3);
 });
 
 test("all that is wrong is told at once, each with its name, its rule and its value", () => {

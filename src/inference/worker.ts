@@ -11,6 +11,12 @@ import type { ExitRequest, WorkerSettings } from "./protocol.js";
 
 // The only importer of onnxruntime. Its calls are synchronous and native, so they live off the main thread.
 
+/**
+ * By default onnxruntime's threads spin while they wait for each other: where the event loop, another graph or another
+ * program needs a processor too, a batch on two threads then takes twice as long as on one (measured).
+ */
+const WITHOUT_SPINNING = { "intra_op.allow_spinning": "0" };
+
 const port = parentPort;
 if (!port) throw new Error("src/inference/worker.ts runs in a worker thread");
 
@@ -57,7 +63,7 @@ async function openGraph(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
-    extra,
+    extra: { ...extra, session: { ...(extra.session as object | undefined), ...WITHOUT_SPINNING } },
   };
   const content = model instanceof Uint8Array ? model : await readUnaltered(model);
   const session = await InferenceSession.create(content, options);

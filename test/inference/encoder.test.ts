@@ -13,7 +13,7 @@ import { createRandom, shuffle } from "../helpers/random.js";
 
 const options: EncoderOptions = {
   workers: 1,
-  threadsPerWorker: 1,
+  threadsPerWorker: 2,
   maxBatchTokens: 4096,
   maxQueue: 8192,
   timeoutMs: 100_000,
