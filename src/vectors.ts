@@ -10,16 +10,17 @@ export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum;
 }
 
-/**
- * The vector at length 1; a zero vector stays as it is.
- * @param norm its length, where that is known
- */
-export function normalize(vector: Float32Array, norm = euclideanNorm(vector)): Float32Array {
-  const length = norm || 1;
-  const unit = new Float32Array(vector.length);
+/** The vector at length 1; a zero vector stays as it is. */
+export function normalize(vector: Float32Array): Float32Array {
+  return divide(vector, euclideanNorm(vector) || 1);
+}
+
+/** The vector with every component divided, such as by its known length. */
+export function divide(vector: Float32Array, divisor: number): Float32Array {
+  const quotient = new Float32Array(vector.length);
   // A plain loop: map() with its callback takes several times as long, and every answer pays for it.
-  for (let i = 0; i < unit.length; i++) unit[i] = (vector[i] as number) / length;
-  return unit;
+  for (let i = 0; i < quotient.length; i++) quotient[i] = (vector[i] as number) / divisor;
+  return quotient;
 }
 
 /** Cosine of two vectors, -1 to 1. */

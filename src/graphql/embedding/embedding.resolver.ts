@@ -1,6 +1,6 @@
 import { Arg, Ctx, Float, Query, Resolver } from "type-graphql";
 import type { Encoded } from "../../inference/encoder.js";
-import { cosine, normalize } from "../../vectors.js";
+import { cosine, divide } from "../../vectors.js";
 import { checkCount } from "../checks.js";
 import { Context } from "../context.js";
 import { TextPairInput } from "./embedding.input.js";
@@ -26,7 +26,7 @@ export class EmbeddingResolver {
     checkCount(texts, "texts", context);
     const answer = (text: string, { vector, norm, tokenCount, truncated }: Encoded): Embedding => ({
       text,
-      vector: normalized ? normalize(vector, norm) : vector,
+      vector: normalized ? divide(vector, norm || 1) : vector,
       norm,
       tokenCount,
       truncated,
