@@ -26,7 +26,7 @@ const ABANDONED_MS = 24 * 3600_000;
 /** Bytes of indexes. Searches go over all vectors, so there are none. */
 const INDEX_CACHE = 2n ** 20n;
 /** Bytes of what is known of the tables' files. Every write makes it grow, though little of it is asked for again. */
-const METADATA_CACHE = 16n * 2n ** 20n;
+const METADATA_CACHE = 4n * 2n ** 20n;
 
 interface OpenTable {
   table: Table;
