@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import { goLast } from "../low-priority.js";
 import type { Feed, Graph, GraphFile, GraphOptions } from "./graph.js";
 import { createEncodeHandler } from "./handlers/encode.js";
 import { createRelateHandler } from "./handlers/relate.js";
@@ -18,12 +18,8 @@ import type { ExitRequest, WorkerSettings } from "./protocol.js";
  */
 const WITHOUT_SPINNING = { "intra_op.allow_spinning": "0" };
 
-/**
- * The event loop goes first: it answers from the cache, and refuses what is too much, while the model computes. Linux
- * gives a thread a priority of its own, which those that it starts inherit; elsewhere it would be the whole process's.
- */
-const NICE = 10;
-if (process.platform === "linux") setPriority(NICE);
+// The event loop answers from the cache, and refuses what is too much, while the model computes.
+if (process.platform === "linux") goLast();
 
 const port = parentPort;
 if (!port) throw new Error("src/inference/worker.ts runs in a worker thread");
