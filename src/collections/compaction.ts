@@ -12,7 +12,7 @@ export interface CompactionTarget {
 export interface Compactor {
   /** Called after every commit, with its rows. Resolves when the next commit may come. */
   afterCommit: (rows: number) => Promise<void>;
-  /** Resolves once nothing is being merged; what a write got in the way of is tried once more. */
+  /** Resolves once nothing is being merged. */
   idle: () => Promise<void>;
 }
 
@@ -55,13 +55,7 @@ export function createCompactor({ folder, place, countRows }: CompactionTarget):
     pending -= before.pending;
   }
 
-  async function idle(): Promise<void> {
-    await running;
-    // Nothing is written any more that could get in the way.
-    if (failed) await merge();
-  }
-
-  return { afterCommit, idle };
+  return { afterCommit, idle: async () => running };
 }
 
 /** @returns whether it succeeded; nothing is lost where it did not. */
