@@ -51,6 +51,8 @@ export async function startServices(directory: string, options: ServiceOptions):
 export async function startServicesOf(files: BundleFiles, options: ServiceOptions): Promise<Services> {
   // Before all else, because it takes longest: the rest of the bundle and of the code is loaded meanwhile.
   const pool = startEncodePool(files, options);
+  // It may fail while the files are read, before anybody waits for it.
+  pool.catch(() => undefined);
   try {
     return await startWith(pool, await readFiles(files), options);
   } catch (error) {
