@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const bundle = join(root, "models", readFileSync(join(root, "models", "default"), "utf8").trim());
-/** Threads that every contender may use. */
+/** Threads that the other contenders use; the gateway shares as many among its workers, where it is left to itself. */
 export const threads = cpus().length;
 /** Interleaved rounds; the median of so many is reported. */
 export const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
@@ -40,9 +40,9 @@ export async function startServer(command, args, env = {}) {
   return { url, pid: child.pid, stop };
 }
 
-/** Our gateway, from dist, on a free port, with as many threads as the others; `variables` are GROUNDWIRE_ variables less the prefix. */
+/** Our gateway, from dist, on a free port; `variables` are GROUNDWIRE_ variables less the prefix. */
 export function startGateway(variables = {}) {
-  const all = { PORT: "0", LOG_LEVEL: "error", THREADS_PER_WORKER: threads, ...variables };
+  const all = { PORT: "0", LOG_LEVEL: "error", ...variables };
   const env = Object.fromEntries(
     Object.entries(all).map(([name, value]) => [`GROUNDWIRE_${name}`, String(value)]),
   );

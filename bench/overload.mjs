@@ -3,7 +3,7 @@ import { load, report, root, round, runJson, startGateway } from "./harness.mjs"
 
 const SECONDS = 20;
 /** Texts that may wait: a bound on the time in the queue, which the accepted ones feel. */
-const MAX_QUEUE = 128;
+const MAX_QUEUE = 64;
 
 /**
  * Twice as many requests as the gateway can answer: p99 of those it accepts, against their p99 at saturation.

@@ -36,6 +36,8 @@ export interface Config {
 const PREFIX = "GROUNDWIRE_";
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
+/** More copies of the model would take memory for little. */
+const MOST_WORKERS = 2;
 /** More threads gain little on batches of short texts, and wait for each other. */
 const MOST_THREADS = 4;
 
@@ -61,7 +63,11 @@ export const VARIABLES = {
     meaning:
       "bytes of a request body, 1024 to 1073741824; a picture takes 4/3 of its own, so this holds 12 MB",
   },
-  WORKERS: { default: "1", meaning: "threads that run the model, each with a copy of it, 1 to 64" },
+  WORKERS: {
+    default: "",
+    meaning:
+      "threads that run the model side by side, each with a copy of it, 1 to 64; empty means one a processor, at most 2",
+  },
   THREADS_PER_WORKER: {
     default: "",
     meaning:
@@ -133,7 +139,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     return text(name);
   }
 
-  const workers = integer("WORKERS", 1, 64);
+  const workers =
+    text("WORKERS") === "" ? Math.min(MOST_WORKERS, availableParallelism()) : integer("WORKERS", 1, 64);
   const config: Config = {
     port: integer("PORT", 0, 65_535),
     host: nonEmpty("HOST"),

@@ -37,7 +37,11 @@ export class GroundwireError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: GroundwireErrorOptions = {}) {
+    // Where it was thrown tells nobody anything: a cause has its own stack, and an overloaded server throws thousands.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
   }

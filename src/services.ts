@@ -54,7 +54,9 @@ export async function startServicesOf(files: BundleFiles, options: ServiceOption
   // It may fail while the files are read, before anybody waits for it.
   pool.catch(() => undefined);
   try {
-    return await startWith(pool, await readFiles(files), options);
+    const services = await startWith(pool, await readFiles(files), options);
+    services.encoder.grow();
+    return services;
   } catch (error) {
     const started = await pool.catch(() => undefined);
     await started?.close();
@@ -68,12 +70,12 @@ async function startWith(
   options: ServiceOptions,
 ): Promise<Services> {
   const shared = { ...options, timeoutMs: options.requestTimeoutMs };
-  const { threadsPerWorker: threads } = options;
+  const threads = options.workers * options.threadsPerWorker;
   const { createVisualEncoder, createCollections, createEmbeddedStore } = await loadLargeParts();
   const [encoder, lexicon, visual, relations] = await startAll([
     startEncoder(bundle, shared, pool),
     createLexiconSearch(bundle, { ...shared, threads }),
-    createVisualEncoder(bundle, shared),
+    createVisualEncoder(bundle, { ...shared, workers: 1, threadsPerWorker: threads }),
     createRelations(bundle, { threads }),
   ]);
   const store = createEmbeddedStore(options.dataDir ?? VARIABLES.DATA_DIR.default);

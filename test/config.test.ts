@@ -43,7 +43,9 @@ test("every variable is read", () => {
 
 test("workers share the processors unless their threads are given", () => {
   const threadsOf = (environment: NodeJS.ProcessEnv) => readConfig(environment).threadsPerWorker;
-  expect(threadsOf({})).toBe(Math.min(4, availableParallelism()));
+  const { workers, threadsPerWorker } = readConfig({});
+  expect(workers).toBe(Math.min(2, availableParallelism()));
+  expect(threadsPerWorker).toBe(Math.min(4, Math.floor(availableParallelism() / workers)));
   expect(threadsOf({ GROUNDWIRE_WORKERS: "64" })).toBe(Math.max(1, Math.floor(availableParallelism() / 64)));
   expect(threadsOf({ GROUNDWIRE_WORKERS: "64", GROUNDWIRE_THREADS_PER_WORKER: "3" })).toBe(3);
 });

@@ -46,6 +46,7 @@ export function createMetrics(): Metrics {
       cacheHits: "Texts answered from the cache",
       cacheMisses: "Texts not found in the cache",
       shared: "Texts that joined the same text under way",
+      solo: "Batches that came alone and had the threads of all workers",
       restarts: "Workers replaced after a death",
     } as const;
     for (const [key, help] of Object.entries(counts) as [keyof typeof counts, string][]) {

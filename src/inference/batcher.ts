@@ -47,6 +47,8 @@ export interface Batcher {
   /** Whether what waits would fill a batch. */
   readonly full: boolean;
   /** @throws GroundwireError OVERLOADED where the queue is full. */
+  requireRoom: () => void;
+  /** @throws GroundwireError OVERLOADED where the queue is full. */
   add: (entry: Entry) => void;
   /** Starts as many batches as there is capacity for; nothing waits while a worker is idle. */
   pump: () => void;
@@ -58,6 +60,8 @@ export interface Batcher {
 const WINDOW = 1024;
 /** What a batch costs whatever it holds, in tokens: the weights are read once for each (measured: 2 ms, 18 tokens). */
 const TOKENS_PER_BATCH = 18;
+/** Milliseconds between two looks at a full queue for texts whose callers have gone: a look takes long where it is long. */
+const SWEEP_MS = 10;
 /** Words and short phrases are never cut: what a page of them asks for is one batch. */
 const SHORT_TOKENS = 8;
 
@@ -66,15 +70,26 @@ export function createBatcher(options: BatcherOptions): Batcher {
   let queue: Entry[] = [];
   let queuedTokens = 0;
   let closed: Error | undefined;
+  let sweptAt = -Infinity;
   const rate = createServiceRate();
 
-  function add(entry: Entry): void {
+  function requireRoom(): void {
     if (closed) throw closed;
-    if (queue.length >= options.maxQueue) keep((waiting) => waiting.wanted());
-    if (queue.length >= options.maxQueue) {
-      const message = `the queue holds its limit of ${options.maxQueue} texts; try again later`;
-      throw new GroundwireError("OVERLOADED", message, { retryAfterMs: rate.waitMs(queue.length) });
-    }
+    if (queue.length >= options.maxQueue) sweep();
+    if (queue.length < options.maxQueue) return;
+    const message = `the queue holds its limit of ${options.maxQueue} texts; try again later`;
+    throw new GroundwireError("OVERLOADED", message, { retryAfterMs: rate.waitMs(queue.length) });
+  }
+
+  function sweep(): void {
+    const now = performance.now();
+    if (now - sweptAt < SWEEP_MS) return;
+    sweptAt = now;
+    keep((entry) => entry.wanted());
+  }
+
+  function add(entry: Entry): void {
+    requireRoom();
     queue.push(entry);
     queuedTokens += entry.ids.length;
   }
@@ -130,6 +145,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
     get full() {
       return queuedTokens >= options.maxBatchTokens;
     },
+    requireRoom,
     add,
     pump,
     close,

@@ -73,6 +73,8 @@ export interface EncoderStats {
   cacheMisses: number;
   /** Texts that found the same text already under way. */
   shared: number;
+  /** Batches that came alone and had the threads of all workers. */
+  solo: number;
   queued: number;
   restarts: number;
 }
@@ -88,6 +90,8 @@ export interface Encoder {
   stats(): EncoderStats;
   /** Makes one worker die as a fault would, after the batch that it is at. For tests of recovery. */
   killWorker(): Promise<void>;
+  /** Starts all workers but the first, with which the encoder serves until they are ready. Call it once. */
+  grow(): void;
   close(): Promise<void>;
 }
 
@@ -122,13 +126,14 @@ export async function createEncoder(
   const { manifest } = bundle;
   const tokenize = createTokenizer(bundle.tokenizer, manifest.maxTokens);
   const pool = await starting;
+  const solo = createSolo(bundle, options);
   const keyOf = createKeys(bundle.tokenizer);
   const lanes: Record<TextOutput, Lane> = {
     embedding: createLane(options.cacheEntries),
     retrieval: createLane(options.cacheEntries),
     tokens: createLane(0),
   };
-  const counts = { batches: 0, texts: 0, paddedTokens: 0, cacheHits: 0, cacheMisses: 0, shared: 0 };
+  const counts = { batches: 0, texts: 0, paddedTokens: 0, cacheHits: 0, cacheMisses: 0, shared: 0, solo: 0 };
   const observe = options.observe ?? (() => undefined);
 
   const batcher = createBatcher({
@@ -136,7 +141,10 @@ export async function createEncoder(
     maxQueue: options.maxQueue,
     capacity: () => pool.idle,
     run: async (batch) => {
-      const reply = await pool.run(batch);
+      const alone = pool.idle === options.workers && batcher.queued === 0;
+      const wide = alone ? solo.poolFor(batch) : undefined;
+      if (wide) counts.solo += 1;
+      const reply = await (wide ?? pool).run(batch);
       observe("infer", reply.inferMs);
       return reply;
     },
@@ -215,6 +223,8 @@ export async function createEncoder(
 
   function launch(key: string, { text, field, output }: TextJob, timings?: Timings): Flight {
     const { cache, flights } = lanes[output];
+    // What is refused need not be tokenized.
+    batcher.requireRoom();
     const started = performance.now();
     const tokens = tokenize(text);
     checkTokens(tokens, text, field);
@@ -258,11 +268,15 @@ export async function createEncoder(
     encode,
     recall: (text) => lookUp(keyOf(text), "embedding"),
     tokenize,
-    stats: () => ({ ...counts, queued: batcher.queued, restarts: pool.restarts }),
+    stats: () => ({ ...counts, queued: batcher.queued, restarts: pool.restarts + solo.restarts }),
     killWorker: pool.killOne,
-    close: () => {
+    grow: () => {
+      pool.grow();
+      solo.start();
+    },
+    close: async () => {
       batcher.close(new GroundwireError("OVERLOADED", "the encoder is closed"));
-      return pool.close();
+      await Promise.all([pool.close(), solo.close()]);
     },
   };
 }
@@ -280,27 +294,60 @@ function createLane(cacheEntries: number): Lane {
 
 export type EncodePool = WorkerPool<EncodeRequest, EncodeReply>;
 
+type PoolSize = Pick<EncoderOptions, "workers" | "threadsPerWorker">;
+
+const LANGUAGE = "language.onnx";
+const RETRIEVAL = "retrieval.onnx";
+
 /**
  * The workers of an encoder. They need no more of a bundle than its graphs, whose hashes they check themselves.
  * @throws BundleError when the model cannot be loaded.
  */
 export async function startEncodePool(
   bundle: BundleFiles,
-  { workers, threadsPerWorker }: Pick<EncoderOptions, "workers" | "threadsPerWorker">,
+  { workers, threadsPerWorker: threads }: PoolSize,
 ): Promise<EncodePool> {
-  const model = "language.onnx";
-  const retrieval = "retrieval.onnx";
-  const settings = {
-    kind: "encode",
-    model: graphFile(bundle, model),
-    ...(hasFile(bundle, retrieval) && { retrieval: graphFile(bundle, retrieval) }),
-    threads: threadsPerWorker,
-    extra: nestConfig(bundle.manifest.session?.configEntries),
-  } as const;
+  const retrieval = hasFile(bundle, RETRIEVAL) ? { retrieval: graphFile(bundle, RETRIEVAL) } : {};
+  const settings = { ...settingsOf(bundle), ...retrieval, threads };
   try {
     return await createWorkerPool(settings, workers);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new BundleError(model, `must be a graph that onnxruntime can run: ${reason}`, { cause });
+    throw new BundleError(LANGUAGE, `must be a graph that onnxruntime can run: ${reason}`, { cause });
   }
+}
+
+function settingsOf(bundle: BundleFiles) {
+  const extra = nestConfig(bundle.manifest.session?.configEntries);
+  return { kind: "encode", model: graphFile(bundle, LANGUAGE), extra } as const;
+}
+
+/**
+ * A worker on the threads of all workers, for a batch that comes alone: workers side by side answer more texts a
+ * second, but a single text would leave all but one idle.
+ */
+function createSolo(bundle: BundleFiles, { workers, threadsPerWorker }: PoolSize) {
+  let pool: EncodePool | undefined;
+  let started: Promise<unknown> | undefined;
+
+  async function create(): Promise<void> {
+    const settings = { ...settingsOf(bundle), threads: workers * threadsPerWorker, spin: true };
+    pool = await createWorkerPool(settings, 1);
+  }
+
+  return {
+    /** Without it the other workers do, as they do until it is ready. */
+    start: () => {
+      if (workers > 1) started = create().catch(() => undefined);
+    },
+    /** Undefined where it is busy, or lacks the graph. */
+    poolFor: ({ output }: EncodeRequest) => (output !== "retrieval" && pool?.idle ? pool : undefined),
+    get restarts() {
+      return pool?.restarts ?? 0;
+    },
+    close: async () => {
+      await started;
+      await pool?.close();
+    },
+  };
 }

@@ -7,6 +7,8 @@ export interface Feed {
 export interface GraphOptions {
   /** onnxruntime intra-op threads. */
   threads: number;
+  /** Whether threads that wait for each other spin for a moment. @default false */
+  spin?: boolean;
   /** onnxruntime session configuration, nested by the dots of its keys. @default none */
   extra?: Record<string, unknown>;
 }

@@ -18,6 +18,8 @@ export interface EncodeSettings {
   retrieval?: GraphFile;
   /** onnxruntime intra-op threads. */
   threads: number;
+  /** Let threads that wait for each other spin for a moment: sooner done where nothing else needs their processors. @default false */
+  spin?: boolean;
   /** onnxruntime session configuration, nested by the dots of its keys. */
   extra: Record<string, unknown>;
 }

@@ -14,6 +14,8 @@ export interface WorkerPool<Request, Reply> {
   run: (request: Request) => Promise<Reply>;
   /** Called each time a worker becomes idle. */
   onIdle: () => void;
+  /** Starts the workers that `createWorkerPool` left for later. */
+  grow: () => void;
   /** Makes one worker die as a fault would. For tests of recovery. */
   killOne: () => Promise<void>;
   /** Ends the workers once they have answered what they are at; what still waits is refused. */
@@ -38,7 +40,7 @@ const MAX_ATTEMPTS = 2;
 const RESTART_DELAY_MS = 200;
 
 /**
- * Starts workers and keeps their number.
+ * Starts a worker, and the others when the pool is told to grow; keeps their number.
  * @param script what the workers run
  * @throws Error when a worker cannot load its model at the start.
  */
@@ -134,6 +136,9 @@ export async function createWorkerPool<Request, Reply>(
       return restarts;
     },
     onIdle: () => undefined,
+    grow() {
+      for (let others = size - 1; others > 0; others--) restart();
+    },
     run(request) {
       return new Promise((resolve, reject) => {
         if (closing) return reject(new Error("the workers are closed"));
@@ -153,7 +158,7 @@ export async function createWorkerPool<Request, Reply>(
   };
 
   try {
-    await Promise.all(Array.from({ length: size }, start));
+    await start();
   } catch (error) {
     await pool.close();
     throw error;

@@ -17,6 +17,8 @@ import type { ExitRequest, WorkerSettings } from "./protocol.js";
  * program needs a processor too, a batch on two threads then takes twice as long as on one (measured).
  */
 const WITHOUT_SPINNING = { "intra_op.allow_spinning": "0" };
+/** Microseconds: longer than a thread waits for its equal, far shorter than for one that lost its processor. */
+const SPINNING = { "intra_op.spin_duration_us": "100", force_spinning_stop: "1" };
 
 // The event loop answers from the cache, and refuses what is too much, while the model computes.
 if (process.platform === "linux") goLast();
@@ -60,14 +62,17 @@ function createHandler(settings: WorkerSettings) {
 
 async function openGraph(
   model: GraphFile | Uint8Array,
-  { threads, extra = {} }: GraphOptions,
+  { threads, extra = {}, spin = false }: GraphOptions,
 ): Promise<Graph> {
   const options: InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
-    extra: { ...extra, session: { ...(extra.session as object | undefined), ...WITHOUT_SPINNING } },
+    extra: {
+      ...extra,
+      session: { ...(extra.session as object | undefined), ...(spin ? SPINNING : WITHOUT_SPINNING) },
+    },
   };
   const content = model instanceof Uint8Array ? model : await readUnaltered(model);
   const session = await InferenceSession.create(content, options);

@@ -182,6 +182,16 @@ test("a model file that was changed since its bundle was loaded is not run", asy
   await expect(createEncoder(own, options)).rejects.toThrow(/^language.onnx: .*was altered/);
 });
 
+test("a text alone goes to a worker with all threads, and gets the vector that any batch would give it", () =>
+  withEncoder({ workers: 2, threadsPerWorker: 1 }, async (own) => {
+    const [inBatch] = await own.encode(["a striped horse", "an old stone bridge over a river"]);
+    expect(own.stats().solo).toBe(0);
+    own.grow();
+    const ask = async () => vectorOf((await own.encode(["a striped horse"]))[0]);
+    await expect.poll(async () => (await ask()) && own.stats().solo, { timeout: 10_000 }).toBeGreaterThan(0);
+    expect(cosine(await ask(), vectorOf(inBatch))).toBeGreaterThanOrEqual(0.999999);
+  }));
+
 test("what a call spent is told", async () => {
   const timings = { tokenizeMs: 0, queueMs: 0, inferMs: 0 };
   await encoder.encode(["a text that nobody has asked for"], { timings });

@@ -16,6 +16,7 @@ afterEach(() => pool?.close());
 async function startPool(size: number): Promise<WorkerPool<TestRequest, number>> {
   const settings = { deaths: new SharedArrayBuffer(4) } as unknown as WorkerSettings;
   pool = await createWorkerPool<TestRequest, number>(settings, size, script);
+  pool.grow();
   return pool;
 }
 
@@ -60,7 +61,17 @@ test("a closed pool refuses", async () => {
   await expect(own.run({ value: 1 })).rejects.toThrow("the workers are closed");
 });
 
-test("a pool whose workers cannot start fails as a whole", async () => {
+test("a pool serves with its first worker until it is told to grow", async () => {
+  const settings = { deaths: new SharedArrayBuffer(4) } as unknown as WorkerSettings;
+  pool = await createWorkerPool<TestRequest, number>(settings, 3, script);
+  expect(pool.idle).toBe(1);
+  expect(await pool.run({ value: 1 })).toBe(1);
+  pool.grow();
+  await expect.poll(() => pool?.idle).toBe(3);
+  expect(pool.restarts).toBe(0);
+});
+
+test("a pool whose worker cannot start fails as a whole", async () => {
   const settings = { deaths: new SharedArrayBuffer(4), broken: true } as unknown as WorkerSettings;
   await expect(createWorkerPool(settings, 2, script)).rejects.toThrow("the model cannot be loaded");
 });
