@@ -122,11 +122,11 @@ STAGE2_PRESETS = {
     ),
     "compact": Stage2Config(
         seed=0,
-        epochs=20,
+        epochs=6,
         batch_size=128,
-        learning_rate=1e-4,
-        visual_learning_rate=6e-4,
-        tail_learning_rate=1e-4,
+        learning_rate=4e-5,
+        visual_learning_rate=2.4e-4,
+        tail_learning_rate=4e-5,
         betas=(0.9, 0.98),
         weight_decay=1e-4,
         schedule="cosine",
@@ -146,8 +146,8 @@ STAGE2_PRESETS = {
         distill_weight=20.0,
         distill_words=256,
         taxonomy_share=0.5,
-        lexical_weight=3.0,
-        property_weight=0.3,
+        lexical_weight=4.0,
+        property_weight=0.6,
         property_objects=8,
     ),
     "smoke": Stage2Config(
@@ -169,6 +169,20 @@ STAGE2_PRESETS = {
         distill_weight=20.0,
         distill_words=8,
         plain_words=SMOKE_WORDS,
+    ),
+}
+
+# A pass of stage 2 before it: photos need many epochs, in which words drift from their targets, so they are
+# warmed up again and photos follow them for a few epochs more. Presets without an entry have one pass.
+FIRST_PASS_PRESETS = {
+    "compact": dataclasses.replace(
+        STAGE2_PRESETS["compact"],
+        epochs=20,
+        learning_rate=1e-4,
+        visual_learning_rate=6e-4,
+        tail_learning_rate=1e-4,
+        lexical_weight=3.0,
+        property_weight=0.3,
     ),
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoint import checkpoint_folder
+from .stage2 import FIRST_PASS
 
 TRAINED = ("stage2", "stage3", "stage4")
 LANGUAGE_DATA = [
@@ -37,7 +38,7 @@ def describe_training(stage: str, preset: str, run: Path | None, *, named: bool)
     Raises `FileNotFoundError` where the run lacks a stage that the bundle's stage stands on.
     """
     trained = {"base": 0, "grounded": 1, "relational": 3}[stage]
-    stages = [describe_stage(run, name) for name in TRAINED[:trained]] if run is not None else []
+    stages = [describe_stage(run, name) for name in folders_of(run, trained)] if run is not None else []
     data = [*LANGUAGE_DATA, *(NAMES_DATA if named else [])]
     data += [*(PHOTO_DATA if stages else []), *(RELATION_DATA if stage == "relational" else [])]
     everything = "python -m groundwire_training all --preset " + preset
@@ -51,6 +52,12 @@ def describe_training(stage: str, preset: str, run: Path | None, *, named: bool)
         "stages": stages,
         "data": data,
     }
+
+
+def folders_of(run: Path, trained: int) -> list[str]:
+    """Of the first `trained` stages, below the run; stage 2 may have had a pass before."""
+    first = f"{FIRST_PASS}/stage2"
+    return [*([first] if trained and (run / first).is_dir() else []), *TRAINED[:trained]]
 
 
 def describe_stage(run: Path, name: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from transformers import BertModel
 
 from .checkpoint import checkpoint_folder, is_finished, load_module
 from .config import (
+    FIRST_PASS_PRESETS,
     LEXICAL_PRESETS,
     STAGE2_PRESETS,
     LexicalConfig,
@@ -62,6 +63,7 @@ from .words import frequent_words, seen_names
 
 log = logging.getLogger(__name__)
 NAME = "stage2"
+FIRST_PASS = "first-pass"
 STAGE1 = "stage1"
 VALIDATION_BATCH = 100
 MAX_WORD_TOKENS = 16
@@ -100,15 +102,20 @@ def run(args: argparse.Namespace) -> int:
         max_photos=config.max_photos,
     )
     words = load_word_sources(args, config)
-    stage = Stage2(config, language, tokenizer, splits, caches, words, cache_folder)
+    first = (
+        configure(FIRST_PASS_PRESETS, args.preset, args.set) if args.preset in FIRST_PASS_PRESETS else None
+    )
+    stage = Stage2(first or config, language, tokenizer, splits, caches, words, cache_folder)
     if stage.model.visual.tail is not None:
         load_tail(stage.model.visual.tail, args.trunk_weights or default_weights(args.data, config.trunk))
     start_from_stage1(stage.model.visual, config, args.run_dir)
-    if args.preset in LEXICAL_PRESETS:
-        warm_up(stage, LEXICAL_PRESETS[args.preset], args.run_dir / LEXICAL)
+    lexical = LEXICAL_PRESETS.get(args.preset)
+    if first is not None:
+        train_pass(stage, lexical, args.run_dir / FIRST_PASS)
+        stage.config = config
     if join_processes().is_main_process:
         save_language_files(args.run_dir / NAME, language, tokenizer)
-    state = train(stage, args.run_dir / NAME, description=NAME)
+    state = train_pass(stage, lexical, args.run_dir)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
 
@@ -130,6 +137,16 @@ def load_word_sources(args: argparse.Namespace, config: Stage2Config) -> WordSou
         wordnet=WordNet(args.wordnet) if config.taxonomy_share else None,
         properties=load_tables(args.data) if config.property_weight else {},
     )
+
+
+def train_pass(stage: Stage2, lexical: LexicalConfig | None, folder: Path) -> dict[str, Any]:
+    """Trains words and then both streams, each below `folder`; leaves the best weights in the stage."""
+    if lexical is not None:
+        warm_up(stage, lexical, folder / LEXICAL)
+    state = train(stage, folder / NAME, description=NAME)
+    for name, module in stage.saved_modules().items():
+        load_module(module, checkpoint_folder(folder / NAME) / f"{name}.safetensors")
+    return state
 
 
 def warm_up(stage: Stage2, config: LexicalConfig, folder: Path) -> None:

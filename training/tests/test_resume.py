@@ -15,6 +15,8 @@ from tiny_data import write_prepared, write_tiny_bert, write_tiny_data, write_wo
 
 from groundwire_training.checkpoint import checkpoint_folder, read_progress
 from groundwire_training.cli import main
+from groundwire_training.config import FIRST_PASS_PRESETS, STAGE2_PRESETS
+from groundwire_training.provenance import describe_training
 
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 # Every step is a checkpoint, so that a kill loses none, part of one, or one.
@@ -107,6 +109,25 @@ def test_stage_two_starts_from_the_visual_stream_of_stage_one(workshop, untouche
     ]
     # Two random matrices of one norm are 1.4 norms apart.
     assert 0 < (weights[1] - weights[0]).norm() < 0.5 * weights[0].norm()
+
+
+def test_a_run_killed_after_the_first_pass_of_stage_two_goes_on_with_its_best_weights(
+    workshop, prepared, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(FIRST_PASS_PRESETS, "smoke", STAGE2_PRESETS["smoke"])
+    runs = [new_run(tmp_path / name, prepared) for name in ("whole", "killed")]
+    for run in runs:
+        assert main(workshop.arguments("stage2", run, *OVERRIDES["stage2"])) == 0
+    shutil.rmtree(runs[1] / "stage2")
+    assert main(workshop.arguments("stage2", runs[1], *OVERRIDES["stage2"])) == 0
+    whole, killed = (weights(run, "stage2") for run in runs)
+    assert all(torch.equal(value, killed[name]) for name, value in whole.items())
+    first = weights(runs[0] / "first-pass", "stage2")
+    assert any(not torch.equal(value, whole[name]) for name, value in first.items() if name in whole)
+    names = [
+        stage["name"] for stage in describe_training("grounded", "smoke", runs[0], named=False)["stages"]
+    ]
+    assert names == ["first-pass/stage2", "stage2"]
 
 
 def test_all_leaves_finished_stages_as_they_are_and_goes_on_with_the_rest(workshop, untouched, tmp_path):
