@@ -20,8 +20,10 @@ const WITHOUT_SPINNING = { "intra_op.allow_spinning": "0" };
 /** Microseconds: longer than a thread waits for its equal, far shorter than for one that lost its processor. */
 const SPINNING = { "intra_op.spin_duration_us": "100", force_spinning_stop: "1" };
 
-// The event loop answers from the cache, and refuses what is too much, while the model computes.
-if (process.platform === "linux") goLast();
+// The event loop answers from the cache, and refuses what is too much, while the model computes. Pictures are decoded on
+// threads that would take a low priority's processor though another were free (measured).
+const { kind } = workerData as WorkerSettings;
+if (process.platform === "linux" && kind !== "visual") goLast();
 
 const port = parentPort;
 if (!port) throw new Error("src/inference/worker.ts runs in a worker thread");

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import pLimit from "p-limit";
 import { graphFile, hasFile, requireFile, type Bundle } from "../bundle/bundle.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
@@ -69,8 +70,8 @@ export interface VisualEncoder {
 const GRAPH = "visual.onnx";
 /** Pictures in one pass of the model: larger batches gain nothing on a CPU and hold the worker for longer. */
 const MAX_BATCH = 8;
-/** Pictures decoded at once: enough to keep the model fed, few enough that large ones fit in memory. */
-const DECODERS = 4;
+/** Pictures decoded at once: enough to keep the model fed, on other processors than its own; large ones fit in memory. */
+const DECODERS = Math.max(1, Math.min(4, availableParallelism() - 1));
 const MAX_PICTURES = 1024;
 
 /**
