@@ -43,6 +43,7 @@ STAGE4_PRESETS = {
         dropout=0.1,
         learn_sigma=True,
         pooling="attention",
+        trunk_skip=True,
         captions_per_photo=5,
         mirror=True,
         matchmap_weight=1.0,
