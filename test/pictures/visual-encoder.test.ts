@@ -88,15 +88,6 @@ describe("the visual encoder", () => {
     expect((results[1] as GroundwireError).message).toMatch(/^items\[1\]\.image must be base64/);
   });
 
-  test("gathers pictures of several callers into batches", async () => {
-    const before = encoder.stats();
-    const picture = await plain("#336699").png().toBuffer();
-    await Promise.all(Array.from({ length: 64 }, () => encoder.encode([picture])));
-    const { batches, pictures } = encoder.stats();
-    expect(pictures - before.pictures).toBe(64);
-    expect(batches - before.batches).toBeLessThan(64);
-  });
-
   test("a caller that has gone gets TIMEOUT, and its pictures never reach the model", async () => {
     const picture = await noise(1500, 1500).png().toBuffer();
     const before = encoder.stats().pictures;
