@@ -54,9 +54,7 @@ export async function startServicesOf(files: BundleFiles, options: ServiceOption
   // It may fail while the files are read, before anybody waits for it.
   pool.catch(() => undefined);
   try {
-    const services = await startWith(pool, await readFiles(files), options);
-    services.encoder.grow();
-    return services;
+    return await startWith(pool, await readFiles(files), options);
   } catch (error) {
     const started = await pool.catch(() => undefined);
     await started?.close();

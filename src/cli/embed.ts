@@ -52,7 +52,10 @@ async function embedInput(
   shape: (vector: Float32Array) => string | number[],
 ): Promise<number> {
   let failed = 0;
+  let chunk = 0;
   for await (const items of chunks()) {
+    // For a few lines more workers would only have to be waited for.
+    if (chunk++ === 1) encoder.grow();
     const texts = items.map(({ text }) => text);
     const results = await encoder.encode(texts, { fields: items.map(({ line }) => `line ${line}`) });
     for (const [i, result] of results.entries()) {

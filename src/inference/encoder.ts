@@ -90,7 +90,7 @@ export interface Encoder {
   stats(): EncoderStats;
   /** Makes one worker die as a fault would, after the batch that it is at. For tests of recovery. */
   killWorker(): Promise<void>;
-  /** Starts all workers but the first, with which the encoder serves until they are ready. Call it once. */
+  /** Starts all workers but the first, which serves until they are ready. For what goes on for long; call it once. */
   grow(): void;
   close(): Promise<void>;
 }
