@@ -1,11 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundle, interleave, median, report, root, round, runJson } from "./harness.mjs";
+import { bundle, interleave, median, report, root, round, runJson, threads } from "./harness.mjs";
 import { linkPhotos, makePhotos } from "./photos.mjs";
 
-const WORKERS = 1;
-const THREADS = 1;
 const DISTINCT = 256;
 /** Pictures of one round. */
 const PICTURES = 512;
@@ -16,47 +14,59 @@ const EVERY = Math.max(1, Math.floor(MANY / 10));
 
 /**
  * Pictures a second that `groundwire index` brings from JPEG files into a collection, against the visual session alone
- * with as many workers and threads; and resident memory while it does so with 20,000 (BENCH_PICTURES) pictures.
+ * with as many workers and threads: with one thread, so that decoders have processors of their own, and as it comes,
+ * where decoding is to be had from the same processors; and resident memory over 20,000 (BENCH_PICTURES) pictures.
  */
 export default async function indexThroughput() {
   const home = mkdtempSync(join(tmpdir(), "groundwire-index-"));
+  try {
+    const photos = await makePhotos(join(home, "photos"), DISTINCT);
+    const folders = {
+      round: linkPhotos(photos, join(home, "round"), PICTURES),
+      many: linkPhotos(photos, join(home, "many"), MANY),
+    };
+    const one = { GROUNDWIRE_WORKERS: "1", GROUNDWIRE_THREADS_PER_WORKER: "1" };
+    const single = await compare(one, 1, join(home, "single"), folders);
+    const whole = await compare({}, threads, join(home, "whole"), { round: folders.round });
+    return report({
+      name: "index-throughput",
+      unit: "pictures/s, decode included, 1 worker x 1 thread",
+      ours: single.ours.rate,
+      limit: single.raw.rate,
+      modelBusy: round(single.ours.busy),
+      onAllProcessors: {
+        ours: round(whole.ours.rate),
+        limit: round(whole.raw.rate),
+        ratioToLimit: round(whole.ours.rate / whole.raw.rate),
+      },
+      memory: single.memory,
+    });
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** Interleaved rounds of indexing and of the session alone; memory where there is a folder of many. */
+async function compare(variables, rawThreads, dataDir, { round: folder, many }) {
   const { startServices } = await import(join(root, "dist", "services.js"));
   const { readConfig } = await import(join(root, "dist", "config.js"));
-  const config = readConfig({
-    GROUNDWIRE_WORKERS: String(WORKERS),
-    GROUNDWIRE_THREADS_PER_WORKER: String(THREADS),
-  });
   let seeMs = 0;
   const observe = (stage, ms) => (seeMs += stage === "see" ? ms : 0);
   const directory = process.env.GROUNDWIRE_MODEL ?? bundle;
-  const services = await startServices(directory, { ...config, dataDir: join(home, "data"), observe });
+  const services = await startServices(directory, { ...readConfig(variables), dataDir, observe });
   try {
-    const photos = await makePhotos(join(home, "photos"), DISTINCT);
-    const folder = linkPhotos(photos, join(home, "round"), PICTURES);
+    const raw = [join(root, "bench", "raw-visual.mjs"), String(rawThreads), String(RAW_SECONDS)];
     const results = await interleave({
       ours: async (number) => {
         seeMs = 0;
         const { rate, seconds } = await index(services, folder, `round-${number}`);
         return { rate, busy: seeMs / 1000 / seconds };
       },
-      raw: () =>
-        runJson(process.execPath, [
-          join(root, "bench", "raw-visual.mjs"),
-          String(THREADS),
-          String(RAW_SECONDS),
-        ]),
+      raw: () => runJson(process.execPath, raw),
     });
-    return report({
-      name: "index-throughput",
-      unit: `pictures/s, decode included, ${WORKERS} worker x ${THREADS} thread`,
-      ours: results.ours.rate,
-      limit: results.raw.rate,
-      modelBusy: round(results.ours.busy),
-      memory: await watchMemory(services, linkPhotos(photos, join(home, "many"), MANY)),
-    });
+    return { ...results, memory: many && (await watchMemory(services, many)) };
   } finally {
     await services.close();
-    rmSync(home, { recursive: true, force: true });
   }
 }
 
