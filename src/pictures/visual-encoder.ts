@@ -69,7 +69,7 @@ export interface VisualEncoder {
 
 const GRAPH = "visual.onnx";
 /** Pictures in one pass of the model: larger batches gain nothing on a CPU and hold the worker for longer. */
-const MAX_BATCH = 8;
+const MAX_BATCH = 4;
 /** Pictures decoded at once: enough to keep the model fed, on other processors than its own; large ones fit in memory. */
 const DECODERS = Math.max(1, Math.min(4, availableParallelism() - 1));
 const MAX_PICTURES = 1024;

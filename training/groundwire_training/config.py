@@ -146,7 +146,7 @@ STAGE2_PRESETS = {
         distill_weight=20.0,
         distill_words=256,
         taxonomy_share=0.5,
-        lexical_weight=4.0,
+        lexical_weight=3.0,
         property_weight=0.6,
         property_objects=8,
     ),
@@ -172,16 +172,16 @@ STAGE2_PRESETS = {
     ),
 }
 
-# A pass of stage 2 before it: photos need many epochs, in which words drift from their targets, so they are
-# warmed up again and photos follow them for a few epochs more. Presets without an entry have one pass.
+# A pass of stage 2 before it, and before the warm-up: photos need more epochs than words stay near their targets for.
+# Presets without an entry have one pass.
 FIRST_PASS_PRESETS = {
     "compact": dataclasses.replace(
         STAGE2_PRESETS["compact"],
-        epochs=20,
+        epochs=10,
         learning_rate=1e-4,
         visual_learning_rate=6e-4,
         tail_learning_rate=1e-4,
-        lexical_weight=3.0,
+        lexical_weight=0.0,
         property_weight=0.3,
     ),
 }

@@ -56,8 +56,8 @@ def describe_training(stage: str, preset: str, run: Path | None, *, named: bool)
 
 def folders_of(run: Path, trained: int) -> list[str]:
     """Of the first `trained` stages, below the run; stage 2 may have had a pass before."""
-    first = f"{FIRST_PASS}/stage2"
-    return [*([first] if trained and (run / first).is_dir() else []), *TRAINED[:trained]]
+    first = [FIRST_PASS] if trained and (run / FIRST_PASS).is_dir() else []
+    return [*first, *TRAINED[:trained]]
 
 
 def describe_stage(run: Path, name: str) -> dict[str, Any]:

@@ -109,13 +109,14 @@ def run(args: argparse.Namespace) -> int:
     if stage.model.visual.tail is not None:
         load_tail(stage.model.visual.tail, args.trunk_weights or default_weights(args.data, config.trunk))
     start_from_stage1(stage.model.visual, config, args.run_dir)
-    lexical = LEXICAL_PRESETS.get(args.preset)
     if first is not None:
-        train_pass(stage, lexical, args.run_dir / FIRST_PASS)
+        train_first_pass(stage, args.run_dir / FIRST_PASS)
         stage.config = config
+    if args.preset in LEXICAL_PRESETS:
+        warm_up(stage, LEXICAL_PRESETS[args.preset], args.run_dir / LEXICAL)
     if join_processes().is_main_process:
         save_language_files(args.run_dir / NAME, language, tokenizer)
-    state = train_pass(stage, lexical, args.run_dir)
+    state = train(stage, args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
 
@@ -139,14 +140,11 @@ def load_word_sources(args: argparse.Namespace, config: Stage2Config) -> WordSou
     )
 
 
-def train_pass(stage: Stage2, lexical: LexicalConfig | None, folder: Path) -> dict[str, Any]:
-    """Trains words and then both streams, each below `folder`; leaves the best weights in the stage."""
-    if lexical is not None:
-        warm_up(stage, lexical, folder / LEXICAL)
-    state = train(stage, folder / NAME, description=NAME)
+def train_first_pass(stage: Stage2, folder: Path) -> None:
+    """Trains both streams; leaves their best weights in the stage."""
+    train(stage, folder, description=FIRST_PASS)
     for name, module in stage.saved_modules().items():
-        load_module(module, checkpoint_folder(folder / NAME) / f"{name}.safetensors")
-    return state
+        load_module(module, checkpoint_folder(folder) / f"{name}.safetensors")
 
 
 def warm_up(stage: Stage2, config: LexicalConfig, folder: Path) -> None:

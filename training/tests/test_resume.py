@@ -122,12 +122,12 @@ def test_a_run_killed_after_the_first_pass_of_stage_two_goes_on_with_its_best_we
     assert main(workshop.arguments("stage2", runs[1], *OVERRIDES["stage2"])) == 0
     whole, killed = (weights(run, "stage2") for run in runs)
     assert all(torch.equal(value, killed[name]) for name, value in whole.items())
-    first = weights(runs[0] / "first-pass", "stage2")
+    first = weights(runs[0], "first-pass")
     assert any(not torch.equal(value, whole[name]) for name, value in first.items() if name in whole)
     names = [
         stage["name"] for stage in describe_training("grounded", "smoke", runs[0], named=False)["stages"]
     ]
-    assert names == ["first-pass/stage2", "stage2"]
+    assert names == ["first-pass", "stage2"]
 
 
 def test_all_leaves_finished_stages_as_they_are_and_goes_on_with_the_rest(workshop, untouched, tmp_path):

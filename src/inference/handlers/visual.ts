@@ -2,6 +2,8 @@ import type { OpenGraph } from "../graph.js";
 import type { VisualReply, VisualRequest, VisualSettings } from "../protocol.js";
 
 const CHANNELS = 3;
+/** What training makes of a byte. */
+const PIXEL = Float32Array.from({ length: 256 }, (_, byte) => (byte - 128) / 128);
 
 /** Batches of RGB bytes -> the visual stream's grids and the pictures' vectors. */
 export async function createVisualHandler(settings: VisualSettings, openGraph: OpenGraph) {
@@ -21,7 +23,7 @@ export async function createVisualHandler(settings: VisualSettings, openGraph: O
 }
 
 /**
- * [rows, side, side, 3] bytes -> [rows, 3, side, side] of `(pixel - 128) / 128`, as in training. The planes lie in
+ * [rows, side, side, 3] bytes -> [rows, 3, side, side] of `PIXEL`. The planes lie in
  * memory that the next batch overwrites: a worker runs one batch at a time, and fresh megabytes for each cost more
  * than filling them.
  */
@@ -33,10 +35,10 @@ function createPlanes(): (pixels: Uint8Array, rows: number) => Float32Array {
     for (let row = 0, at = 0; row < rows; row++) {
       const red = row * area * CHANNELS;
       const [green, blue] = [red + area, red + 2 * area];
-      for (let i = 0; i < area; i++) {
-        memory[red + i] = ((pixels[at++] as number) - 128) / 128;
-        memory[green + i] = ((pixels[at++] as number) - 128) / 128;
-        memory[blue + i] = ((pixels[at++] as number) - 128) / 128;
+      for (let i = 0; i < area; i++, at += CHANNELS) {
+        memory[red + i] = PIXEL[pixels[at] as number] as number;
+        memory[green + i] = PIXEL[pixels[at + 1] as number] as number;
+        memory[blue + i] = PIXEL[pixels[at + 2] as number] as number;
       }
     }
     return memory.subarray(0, pixels.length);
