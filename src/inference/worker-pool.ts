@@ -3,7 +3,7 @@ import { builtScript } from "../built-script.js";
 import type { ExitRequest, WorkerReply, WorkerSettings } from "./protocol.js";
 
 export interface WorkerPool<Request, Reply> {
-  /** Workers that could take a request now. */
+  /** Requests that workers could take now. */
   readonly idle: number;
   /** Workers replaced after a death. */
   readonly restarts: number;
@@ -33,7 +33,15 @@ interface Member<Request, Reply> {
   worker: Worker;
   exited: Promise<void>;
   ready: boolean;
-  task: Task<Request, Reply> | undefined;
+  /** Its requests: the one that it is at, and those that it has been given ahead. */
+  tasks: Task<Request, Reply>[];
+}
+
+export interface PoolOptions {
+  /** What the workers run. */
+  script?: URL;
+  /** Requests that a worker is given while it is at one, so that it need not wait for the next. @default 0 */
+  ahead?: number;
 }
 
 const MAX_ATTEMPTS = 2;
@@ -41,13 +49,12 @@ const RESTART_DELAY_MS = 200;
 
 /**
  * Starts a worker, and the others when the pool is told to grow; keeps their number.
- * @param script what the workers run
  * @throws Error when a worker cannot load its model at the start.
  */
 export async function createWorkerPool<Request, Reply>(
   settings: WorkerSettings,
   size: number,
-  script = builtScript("inference/worker"),
+  { script = builtScript("inference/worker"), ahead = 0 }: PoolOptions = {},
 ): Promise<WorkerPool<Request, Reply>> {
   const members = new Set<Member<Request, Reply>>();
   const waiting: Task<Request, Reply>[] = [];
@@ -57,7 +64,7 @@ export async function createWorkerPool<Request, Reply>(
   function start(): Promise<void> {
     const worker = new Worker(script, { workerData: settings });
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    const member: Member<Request, Reply> = { worker, exited, ready: false, task: undefined };
+    const member: Member<Request, Reply> = { worker, exited, ready: false, tasks: [] };
     members.add(member);
     return new Promise((resolve, reject) => {
       worker.on("message", (message: WorkerReply<Reply>) => {
@@ -80,15 +87,19 @@ export async function createWorkerPool<Request, Reply>(
     member: Member<Request, Reply>,
     message: Exclude<WorkerReply<Reply>, { ready: true }>,
   ): void {
-    const { task } = member;
-    member.task = undefined;
+    const task = member.tasks.shift();
     if ("error" in message) task?.reject(new Error(message.error));
     else task?.resolve(message.reply);
   }
 
   function replace(member: Member<Request, Reply>): void {
     members.delete(member);
-    if (member.task) retry(member.task);
+    const [fatal, ...unseen] = member.tasks;
+    for (const task of unseen.reverse()) {
+      task.attempts -= 1;
+      retry(task);
+    }
+    if (fatal) retry(fatal);
     if (closing) return;
     assign();
     restarts += 1;
@@ -113,24 +124,26 @@ export async function createWorkerPool<Request, Reply>(
     await exited;
   }
 
-  function idleMembers(): Member<Request, Reply>[] {
-    if (closing) return [];
-    return [...members].filter((member) => member.ready && !member.task);
+  function room({ ready, tasks }: Member<Request, Reply>): number {
+    return ready && !closing ? ahead + 1 - tasks.length : 0;
   }
 
   function assign(): void {
-    for (const member of idleMembers()) {
+    for (;;) {
+      const [freest] = [...members].sort((a, b) => room(b) - room(a));
+      if (!freest || room(freest) === 0) return;
       const task = waiting.shift();
       if (!task) return pool.onIdle();
       task.attempts += 1;
-      member.task = task;
-      member.worker.postMessage(task.request);
+      freest.tasks.push(task);
+      freest.worker.postMessage(task.request);
     }
   }
 
   const pool: WorkerPool<Request, Reply> = {
     get idle() {
-      return Math.max(0, idleMembers().length - waiting.length);
+      const rooms = [...members].map(room);
+      return Math.max(0, rooms.reduce((sum, one) => sum + one, 0) - waiting.length);
     },
     get restarts() {
       return restarts;

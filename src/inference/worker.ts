@@ -34,7 +34,8 @@ const handle = (await createHandler(workerData as WorkerSettings)) as (request: 
 let current = Promise.resolve();
 port.on("message", (request: object) => {
   if ("exit" in request) void current.then(() => process.exit((request as ExitRequest).exit));
-  else current = answer(request);
+  // One at a time, though the next may be here already.
+  else current = current.then(() => answer(request));
 });
 port.postMessage({ ready: true });
 

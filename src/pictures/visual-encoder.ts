@@ -185,7 +185,7 @@ function startPool(bundle: Bundle, { workers, threadsPerWorker }: VisualEncoderO
     threads: threadsPerWorker,
     extra: nestConfig(bundle.manifest.session?.configEntries),
   } as const;
-  return createWorkerPool(settings, workers);
+  return createWorkerPool(settings, workers, { ahead: 1 });
 }
 
 function toGroundwireError(error: unknown): GroundwireError {

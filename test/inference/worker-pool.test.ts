@@ -13,9 +13,9 @@ const script = new URL("../helpers/faulty-worker.mjs", import.meta.url);
 let pool: WorkerPool<TestRequest, number> | undefined;
 afterEach(() => pool?.close());
 
-async function startPool(size: number): Promise<WorkerPool<TestRequest, number>> {
+async function startPool(size: number, ahead = 0): Promise<WorkerPool<TestRequest, number>> {
   const settings = { deaths: new SharedArrayBuffer(4) } as unknown as WorkerSettings;
-  pool = await createWorkerPool<TestRequest, number>(settings, size, script);
+  pool = await createWorkerPool<TestRequest, number>(settings, size, { script, ahead });
   pool.grow();
   return pool;
 }
@@ -48,6 +48,23 @@ test("a request that kills two workers is given up, and the rest is served", asy
   expect(await own.run({ value: 5 })).toBe(5);
 });
 
+test("a worker is given as many requests ahead as it may have, the freest first", async () => {
+  const own = await startPool(1, 1);
+  expect(own.idle).toBe(2);
+  const answers = [1, 2, 3].map((value) => own.run({ value }));
+  expect(own.idle).toBe(0);
+  expect(await Promise.all(answers)).toEqual([1, 2, 3]);
+  expect(own.idle).toBe(2);
+});
+
+test("a request that waited behind the one that its worker died over is not given up with it", async () => {
+  const own = await startPool(1, 1);
+  const fatal = own.run({ value: 1, dies: 2 });
+  const behind = own.run({ value: 2 });
+  await expect(fatal).rejects.toThrow("the worker died while it ran this request");
+  expect(await behind).toBe(2);
+});
+
 test("a worker that is killed is replaced", async () => {
   const own = await startPool(1);
   await own.killOne();
@@ -63,7 +80,7 @@ test("a closed pool refuses", async () => {
 
 test("a pool serves with its first worker until it is told to grow", async () => {
   const settings = { deaths: new SharedArrayBuffer(4) } as unknown as WorkerSettings;
-  pool = await createWorkerPool<TestRequest, number>(settings, 3, script);
+  pool = await createWorkerPool<TestRequest, number>(settings, 3, { script });
   expect(pool.idle).toBe(1);
   expect(await pool.run({ value: 1 })).toBe(1);
   pool.grow();
@@ -73,5 +90,5 @@ test("a pool serves with its first worker until it is told to grow", async () =>
 
 test("a pool whose worker cannot start fails as a whole", async () => {
   const settings = { deaths: new SharedArrayBuffer(4), broken: true } as unknown as WorkerSettings;
-  await expect(createWorkerPool(settings, 2, script)).rejects.toThrow("the model cannot be loaded");
+  await expect(createWorkerPool(settings, 2, { script })).rejects.toThrow("the model cannot be loaded");
 });
