@@ -202,6 +202,14 @@ function collector(url: string | undefined, problems: string[]): string | undefi
   return url || undefined;
 }
 
+/** Threads of a graph that has all workers' to itself, however many of them were asked for. */
+export function allThreads({
+  workers,
+  threadsPerWorker,
+}: Pick<Config, "workers" | "threadsPerWorker">): number {
+  return Math.min(workers * threadsPerWorker, availableParallelism());
+}
+
 /** Threads for each of so many workers. */
 function shareOfProcessors(workers: number): number {
   return Math.max(1, Math.min(MOST_THREADS, Math.floor(availableParallelism() / workers)));

@@ -1,7 +1,7 @@
 import type { Collections } from "./collections/collections.js";
 import type { VectorStore } from "./collections/vector-store.js";
 import { openBundle, readFiles, type Bundle, type BundleFiles } from "./bundle/bundle.js";
-import { VARIABLES, type Config } from "./config.js";
+import { allThreads, VARIABLES, type Config } from "./config.js";
 import {
   createEncoder,
   startEncodePool,
@@ -68,7 +68,7 @@ async function startWith(
   options: ServiceOptions,
 ): Promise<Services> {
   const shared = { ...options, timeoutMs: options.requestTimeoutMs };
-  const threads = options.workers * options.threadsPerWorker;
+  const threads = allThreads(options);
   const { createVisualEncoder, createCollections, createEmbeddedStore } = await loadLargeParts();
   const [encoder, lexicon, visual, relations] = await startAll([
     startEncoder(bundle, shared, pool),

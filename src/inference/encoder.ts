@@ -7,6 +7,7 @@ import {
   type Bundle,
   type BundleFiles,
 } from "../bundle/bundle.js";
+import { allThreads } from "../config.js";
 import { GroundwireError, toGroundwireError } from "../errors.js";
 import { euclideanNorm } from "../vectors.js";
 import { createBatcher, type Answer } from "./batcher.js";
@@ -326,19 +327,19 @@ function settingsOf(bundle: BundleFiles) {
  * A worker on the threads of all workers, for a batch that comes alone: workers side by side answer more texts a
  * second, but a single text would leave all but one idle.
  */
-function createSolo(bundle: BundleFiles, { workers, threadsPerWorker }: PoolSize) {
+function createSolo(bundle: BundleFiles, size: PoolSize) {
   let pool: EncodePool | undefined;
   let started: Promise<unknown> | undefined;
 
   async function create(): Promise<void> {
-    const settings = { ...settingsOf(bundle), threads: workers * threadsPerWorker, spin: true };
+    const settings = { ...settingsOf(bundle), threads: allThreads(size), spin: true };
     pool = await createWorkerPool(settings, 1);
   }
 
   return {
     /** Without it the other workers do, as they do until it is ready. */
     start: () => {
-      if (workers > 1) started = create().catch(() => undefined);
+      if (size.workers > 1) started = create().catch(() => undefined);
     },
     /** Undefined where it is busy, or lacks the graph. */
     poolFor: ({ output }: EncodeRequest) => (output !== "retrieval" && pool?.idle ? pool : undefined),

@@ -23,9 +23,8 @@ export async function createVisualHandler(settings: VisualSettings, openGraph: O
 }
 
 /**
- * [rows, side, side, 3] bytes -> [rows, 3, side, side] of `PIXEL`. The planes lie in
- * memory that the next batch overwrites: a worker runs one batch at a time, and fresh megabytes for each cost more
- * than filling them.
+ * [rows, side, side, 3] bytes -> [rows, 3, side, side] of `PIXEL`. The planes lie in memory that the next batch
+ * overwrites: a worker runs one batch at a time, and fresh megabytes for each cost more than filling them.
  */
 function createPlanes(): (pixels: Uint8Array, rows: number) => Float32Array {
   let memory = new Float32Array(0);
