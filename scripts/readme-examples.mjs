@@ -2,7 +2,8 @@
 //
 // A ```graphql block that is followed by a ```json block, and a ```sh block with `npx groundwire ...` or `npm run demo`
 // that is followed by a ```text block, are an example with its output; pictures that commands write below docs/ are made
-// anew too. `--check` writes nothing and fails where an output differs. Collections are below dist/, not the user's own.
+// anew too, and so are figures of the bundle's manifest, which stand after a comment with their path. `--check` writes
+// nothing and fails where an output differs. Collections are below dist/, not the user's own.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,11 +32,23 @@ for (const { 0: whole, 1: kind, 2: source, 3: format, index } of readme.matchAll
     readme.slice(last, index) + `\`\`\`${kind}\n${source}\`\`\`\n\n\`\`\`${format}\n${output}\n\`\`\``;
   last = index + whole.length;
 }
-renewed = await format(renewed + readme.slice(last), { ...(await resolveConfig(path)), parser: "markdown" });
+renewed = await format(withMetrics(renewed + readme.slice(last)), {
+  ...(await resolveConfig(path)),
+  parser: "markdown",
+});
 await server.stop();
 
 if (check) process.exit(renewed === readme ? 0 : 1);
 writeFileSync(path, renewed);
+
+/** A table's cell after `<!-- PATH -->` is that figure of the bundle's manifest, such as `shipped.zebraRank`. */
+function withMetrics(text) {
+  const { metrics } = server.services.bundle.manifest;
+  return text.replace(/(<!-- ([\w.]+) -->) \S+/g, (_, mark, path) => {
+    const figure = path.split(".").reduce((value, key) => value[key], metrics);
+    return `${mark} ${Number.isInteger(figure) ? figure : figure.toFixed(3).replace("0.", ".")}`;
+  });
+}
 
 async function query(source) {
   const response = await server.app.inject({
