@@ -24,7 +24,8 @@ from .plain_losses import (
     loop_relation_losses,
     loop_symmetric_cross_entropy,
 )
-from .provenance import current_commit, hardware
+from .hardware import hardware
+from .provenance import current_commit
 from .relations import relation_losses
 from .synthetic_steps import PREDICATES, Shapes, SyntheticStep, make_step
 

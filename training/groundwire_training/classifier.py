@@ -61,6 +61,6 @@ def make_classifier(
 ) -> VisualClassifier:
     visual = make_visual(trunk, width=width, heads=heads, dropout=dropout, position=position)
     head = ClassifierHead(
-        side=GRIDS[trunk].side, width=width, hidden=hidden, classes=classes, dropout=dropout
+        side=GRIDS[trunk].seen.side, width=width, hidden=hidden, classes=classes, dropout=dropout
     )
     return VisualClassifier(visual, head)

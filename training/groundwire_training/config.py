@@ -2,6 +2,7 @@
 
 Presets: `paper` has exactly the published values (model.md, section 1), `compact` what measures best on
 the validation split of the data at hand, `smoke` the smallest run that passes through every line.
+`compact-gpu` is what `compact` means where there is a GPU.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import torch
 
 Config = TypeVar("Config", bound="LoopConfig")
 
@@ -33,6 +37,7 @@ class LoopConfig:
     warmup_steps: int = 0
     clip_norm: float | None = None
     accumulation: int = 1  # parts of a batch, each contrasted on its own
+    validate_every: int = 1  # epochs; the last one is always validated
     patience: int | None = None  # validations without improvement before an early stop
     checkpoint_minutes: float = 3.0
     bf16: bool = False
@@ -172,6 +177,15 @@ STAGE2_PRESETS = {
     ),
 }
 
+# On a GPU every layer of the trunk learns, from photos that are changed at every step.
+STAGE2_PRESETS["compact-gpu"] = dataclasses.replace(
+    STAGE2_PRESETS["compact"],
+    epochs=8,
+    validate_every=2,
+    tail_learning_rate=8e-5,
+    trunk="mobilenet_v2_learned",
+)
+
 # A pass of stage 2 before it, and before the warm-up: photos need more epochs than words stay near their targets for.
 # Presets without an entry have one pass.
 FIRST_PASS_PRESETS = {
@@ -185,6 +199,13 @@ FIRST_PASS_PRESETS = {
         property_weight=0.3,
     ),
 }
+FIRST_PASS_PRESETS["compact-gpu"] = dataclasses.replace(
+    FIRST_PASS_PRESETS["compact"],
+    epochs=30,
+    validate_every=3,
+    tail_learning_rate=2e-4,
+    trunk="mobilenet_v2_learned",
+)
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
@@ -194,9 +215,15 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def preset_on(device: str, presets: Mapping[str, Config], preset: str) -> Config:
+    """The preset as it is on a kind of device, "cuda" or "cpu"."""
+    variant = f"{preset}-gpu"
+    return presets[variant if device == "cuda" and variant in presets else preset]
+
+
 def configure(presets: dict[str, Config], preset: str, overrides: list[str]) -> Config:
     """The preset with its overrides. Raises `ValueError` for an unknown name or a value of the wrong type."""
-    config = presets[preset]
+    config = preset_on("cuda" if torch.cuda.is_available() else "cpu", presets, preset)
     known = {field.name for field in dataclasses.fields(config)}
     values: dict[str, Any] = {}
     for override in overrides:

@@ -60,7 +60,7 @@ def write_grounded(
     graphs = {
         "visual.onnx": visual_graph(visual),
         "retrieval.onnx": retrieval_graph(text, width),
-        "grounding.onnx": grounding_graph(evidence, GRIDS[trunk_name].positions),
+        "grounding.onnx": grounding_graph(evidence, GRIDS[trunk_name].seen.positions),
     }
     write_operators(head, folder / "relations.bin")
     write_predicates(head.predicates, folder / "predicates.json")

@@ -44,9 +44,9 @@ class FeatureCache:
             raise ValueError(f"photos: {len(missing)} of {len(files)} are missing, the first is {missing[0]}")
         return np.array([index[name] for name in files])
 
-    def read(self, rows: np.ndarray, mirrored: np.ndarray) -> torch.Tensor:
+    def read(self, rows: np.ndarray, mirrored: np.ndarray, device: torch.device) -> torch.Tensor:
         """float32 [B, P, C]; `mirrored` is 0 or 1 per row."""
-        return torch.from_numpy(self.grids[rows, mirrored]).float()
+        return torch.from_numpy(self.grids[rows, mirrored]).to(device).float()
 
 
 Photos = Callable[[list[RecordLog]], Iterator[tuple[str, np.ndarray]]]
@@ -127,7 +127,7 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
 
     def flush() -> None:
         first = len(files) - len(batch)
-        grids[first : len(files)] = both_sides(module, np.stack(batch))
+        grids[first : len(files)] = both_sides(module, np.stack(batch), device)
         batch.clear()
 
     for file, pixels in tqdm(recipe.iterate(logs), total=len(recipe.files), desc=stem.name, unit="photo"):
@@ -147,9 +147,8 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
 
 
 @torch.inference_mode()
-def both_sides(module: nn.Module, pixels: np.ndarray) -> np.ndarray:
+def both_sides(module: nn.Module, pixels: np.ndarray, device: torch.device) -> np.ndarray:
     """uint8 [B, H, W, 3] -> float16 [B, 2, P, C]"""
-    device = next(module.parameters()).device
     image = to_input(torch.from_numpy(pixels).to(device))
     with torch.autocast(device.type, torch.bfloat16):
         sides = [module(view) for view in (image, image.flip(3))]

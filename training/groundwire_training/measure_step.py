@@ -17,7 +17,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from .bench_step import take_step
-from .provenance import current_commit, hardware
+from .hardware import hardware
+from .provenance import current_commit
 from .synthetic_steps import Shapes, SyntheticStep, make_step
 
 STAGES = ("stage1", "stage2", "stage3", "stage4")

@@ -33,7 +33,7 @@ class CachedGrids:
 
     def read(self, key: Key, ahead: Key | None, draw: Draw, device: torch.device) -> tuple[list[int], Tensor]:
         rows, mirrored, _ = draw(key)
-        return rows.tolist(), self.cache.read(self.rows[rows], mirrored).to(device)
+        return rows.tolist(), self.cache.read(self.rows[rows], mirrored, device)
 
 
 class ComputedGrids:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from .checkpoint import checkpoint_folder
+from .hardware import hardware
 from .stage2 import FIRST_PASS
 
 TRAINED = ("stage2", "stage3", "stage4")
@@ -47,7 +46,7 @@ def describe_training(stage: str, preset: str, run: Path | None, *, named: bool)
         "seed": stages[0]["config"]["seed"] if stages else None,
         "command": everything if stages else "python -m groundwire_training export --stage base",
         "commit": current_commit(),
-        "hardware": hardware(),
+        "hardware": "; ".join(dict.fromkeys([*(entry["hardware"] for entry in stages), hardware()])),
         "hours": round(sum(entry["hours"] for entry in stages), 3),
         "stages": stages,
         "data": data,
@@ -67,6 +66,7 @@ def describe_stage(run: Path, name: str) -> dict[str, Any]:
         "name": name,
         "config": json.loads((folder / "config.json").read_text(encoding="utf-8")),
         "hours": round(state["seconds"] / 3600, 3),
+        "hardware": state["hardware"],
         "steps": state["step"],
         "bestStep": state["bestStep"],
         "validation": next((h for h in state["history"] if h["step"] == state["bestStep"]), None),
@@ -76,11 +76,3 @@ def describe_stage(run: Path, name: str) -> dict[str, Any]:
 def current_commit() -> str | None:
     shown = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return shown.stdout.strip() or None
-
-
-def hardware() -> str:
-    """The processor that exports, and its cores. Stages of one run share a machine."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor() or platform.machine()}, {os.cpu_count()} cores"

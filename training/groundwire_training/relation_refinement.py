@@ -104,7 +104,7 @@ def embed_names(stage: Stage3, names: list[str]) -> Tensor:
         ids, mask = encode_texts(stage.tokenizer, names[first : first + BATCH], stage.max_text_tokens)
         with torch.autocast(stage.device.type, torch.bfloat16, enabled=stage.config.bf16):
             vectors = stage.model.embed(Texts(ids.to(stage.device), mask.to(stage.device)))
-        blocks.append(vectors.float().cpu())
+        blocks.append(vectors.float())
     return torch.cat(blocks).clone()
 
 

@@ -49,6 +49,9 @@ class PairTable:
     def __len__(self) -> int:
         return len(self.subjects_n)
 
+    def to(self, device: torch.device) -> PairTable:
+        return PairTable(**{name: value.to(device) for name, value in vars(self).items()})
+
 
 def build_vocabulary(splits: TripleSplits, surface: Counter[str]) -> list[Predicate]:
     """Predicates of both training sources: all of VG150's, and FACTUAL's that its test ranks."""
@@ -96,21 +99,24 @@ def refine_relations(
 ) -> RelationHead:
     """A head that goes on learning from text-only pairs of frozen word vectors; stage 3 ends with it.
 
-    `tables` must hold `factual`. Returns the running average of the weights.
+    `tables` must hold `factual`. Learns on the head's device. Returns the running average of the weights.
     """
     torch.manual_seed(config.seed)
+    device = head.relations.bias.device
+    embeddings_nd = embeddings_nd.to(device)
+    tables = {name: table.to(device) for name, table in tables.items()}
     head = copy.deepcopy(head).train()
     head.imagined.dropout.p = config.dropout
     averaged = copy.deepcopy(head).eval()
     # Annotators of the sources name relations at different rates; FACTUAL's rates are the head's own.
     biases = nn.ParameterDict(
-        {name: nn.Parameter(torch.zeros(len(head.predicates))) for name in tables if name != "factual"}
+        {name: nn.Parameter(torch.zeros_like(head.relations.bias)) for name in tables if name != "factual"}
     )
     optimizer = make_optimizer(head, biases, config)
     steps = config.epochs * -(-len(tables["factual"]) // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.rate, total_steps=steps, pct_start=0.1)
     batches = {
-        name: cycle_batches(table, config.batch if name == "factual" else config.batch // 2)
+        name: cycle_batches(len(table), config.batch if name == "factual" else config.batch // 2, device)
         for name, table in tables.items()
     }
     for step in tqdm(range(steps), desc="relations", mininterval=5):
@@ -153,10 +159,10 @@ def make_optimizer(
     return torch.optim.AdamW(groups, lr=config.rate)
 
 
-def cycle_batches(table: PairTable, size: int):
+def cycle_batches(rows: int, size: int, device: torch.device):
     """Endless shuffled batches of row numbers; every row once before any twice."""
     while True:
-        yield from torch.randperm(len(table)).split(size)
+        yield from torch.randperm(rows).to(device).split(size)
 
 
 def source_loss(
@@ -169,7 +175,7 @@ def source_loss(
 ) -> Tensor:
     """Cross-entropy to the pairs' distributions, and pair given one relation drawn from each."""
     subjects, objects = table.subjects_n[rows], table.objects_n[rows]
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(embeddings_nd.device.type, torch.bfloat16):
         scores_np = head(embeddings_nd[subjects], embeddings_nd[objects])
     scores_np = scores_np.float()
     targets_np, weights_n = table.targets_np[rows], table.weights_n[rows]

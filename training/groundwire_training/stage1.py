@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         }
     stage = Stage1(config, photos, grids, width=read_width(args.bert or default_bert_folder()))
     if stage.model.visual.tail is not None:
-        load_tail(stage.model.visual.tail, weights)
+        load_tail(stage.model.visual.tail, config.trunk, weights)
         stage.model.visual.tail.requires_grad_(False)
     state = train(stage, args.run_dir / NAME, description=NAME)
     if join_processes().is_main_process:

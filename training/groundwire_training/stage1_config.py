@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from .config import SMOKE_PHOTOS, LoopConfig
@@ -70,3 +71,6 @@ STAGE1_PRESETS = {
         workers=2,
     ),
 }
+STAGE1_PRESETS["compact-gpu"] = dataclasses.replace(
+    STAGE1_PRESETS["compact"], trunk="mobilenet_v2_learned", feature_cache=False
+)

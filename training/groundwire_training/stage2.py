@@ -107,7 +107,8 @@ def run(args: argparse.Namespace) -> int:
     )
     stage = Stage2(first or config, language, tokenizer, splits, caches, words, cache_folder)
     if stage.model.visual.tail is not None:
-        load_tail(stage.model.visual.tail, args.trunk_weights or default_weights(args.data, config.trunk))
+        weights = args.trunk_weights or default_weights(args.data, config.trunk)
+        load_tail(stage.model.visual.tail, config.trunk, weights)
     start_from_stage1(stage.model.visual, config, args.run_dir)
     if first is not None:
         train_first_pass(stage, args.run_dir / FIRST_PASS)
@@ -212,7 +213,7 @@ class Stage2:
         self.tokenizer = tokenizer
         self.splits, self.caches = splits, caches
         self.rows = {name: cache.rows(splits[name].files) for name, cache in caches.items()}
-        self.model = TwoStream(language, config)
+        self.model = TwoStream(language, config).to(join_processes().device)
         self.steps_per_epoch = len(splits["train"]) // (config.batch_size * config.accumulation)
         if self.steps_per_epoch == 0:
             raise ValueError(
@@ -264,7 +265,7 @@ class Stage2:
         properties, shares_ov = self.draw_properties(draw, rank, world)
         device = self.device
         return TwoStreamBatch(
-            grid_bpc=self.caches["train"].read(self.rows["train"][photos[mine]], mirrored[mine]).to(device),
+            grid_bpc=self.caches["train"].read(self.rows["train"][photos[mine]], mirrored[mine], device),
             captions=self.encode(captions, config.max_caption_tokens, mine),
             words=self.encode([self.vocabulary.texts[w] for w in words], MAX_WORD_TOKENS, my_words),
             positive_bw=positive.to(device),
@@ -360,7 +361,7 @@ class Stage2:
         with accelerator.autocast():
             blocks = [slice(i, i + VALIDATION_BATCH) for i in range(0, len(split), VALIDATION_BATCH)]
             photo = np.zeros(len(split), dtype=np.int64)
-            grids = [self.model.embed_grid(cache.read(rows[b], photo[b]).to(self.device)) for b in blocks]
+            grids = [self.model.embed_grid(cache.read(rows[b], photo[b], self.device)) for b in blocks]
             columns = []
             for block in blocks:
                 encoded = self.encode(texts[block], self.config.max_caption_tokens)

@@ -127,7 +127,8 @@ class Stage3:
         splits: TripleSplits,
         plain_words: list[str],
     ) -> None:
-        self.config, self.model, self.tokenizer, self.caches = config, model, tokenizer, caches
+        self.config, self.tokenizer, self.caches = config, tokenizer, caches
+        self.model = model.to(join_processes().device)
         self.files = {name: sorted(found) for name, found in photos.items()}
         self.photos = {name: [found[file] for file in self.files[name]] for name, found in photos.items()}
         self.rows = {name: cache.rows(self.files[name]) for name, cache in caches.items()}
@@ -224,7 +225,7 @@ class Stage3:
             texts += [self.names[i] for i in used.tolist()]
         texts += [self.plain_words[i] for i in plain]
         ids, mask = encode_texts(self.tokenizer, texts, MAX_TEXT_TOKENS)
-        grid = self.caches[split].read(self.rows[split][chosen], mirrored)
+        grid = self.caches[split].read(self.rows[split][chosen], mirrored, self.device)
         batch = RelationalBatch(
             grid_bpc=grid,
             texts=Texts(ids.to(self.device), mask.to(self.device)),
@@ -239,7 +240,7 @@ class Stage3:
             text_labels={},
             teacher_wd=self.teacher[:0],
         )
-        moved = ("grid_bpc", "objects_bn", "mask_bn", "classes_bn", "pairs_m3", "labels_m")
+        moved = ("objects_bn", "mask_bn", "classes_bn", "pairs_m3", "labels_m")
         return dataclasses.replace(batch, **{name: getattr(batch, name).to(self.device) for name in moved})
 
     @property
@@ -301,7 +302,8 @@ class Stage3:
         for first in range(0, len(self.plain_words), 512):
             ids, mask = encode_texts(self.tokenizer, self.plain_words[first : first + 512], MAX_TEXT_TOKENS)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
-                blocks.append(self.model.embed(Texts(ids, mask)).clone())
+                texts = Texts(ids.to(self.device), mask.to(self.device))
+                blocks.append(self.model.embed(texts).cpu())
         return torch.cat(blocks)
 
     @torch.inference_mode()

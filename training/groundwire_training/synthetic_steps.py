@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from .classifier import PhotoBatch, make_classifier
-from .config import STAGE2_PRESETS
+from .config import STAGE2_PRESETS, preset_on
 from .cross_attention import CrossAttention
 from .grounded_objects import IGNORED
 from .losses import matchmap_similarity, pooled_contrast, symmetric_cross_entropy
@@ -81,7 +81,7 @@ def random_texts(count: int, tokens: int, device: torch.device) -> Texts:
 
 
 def stage1_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticStep:
-    config = STAGE1_PRESETS[preset]
+    config = preset_on(device.type, STAGE1_PRESETS, preset)
     photos = shapes.photos or config.batch_size
     grid = GRIDS[config.trunk]
     model = make_classifier(
@@ -116,21 +116,20 @@ def stage1_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
 
 
 def stage2_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticStep:
-    config = STAGE2_PRESETS[preset]
+    config = preset_on(device.type, STAGE2_PRESETS, preset)
     photos = shapes.photos or config.batch_size
     grid = GRIDS[config.trunk]
-    positions = shapes.positions or grid.positions
     model = TwoStream(make_bert(preset), config)
     model.visual = make_visual(
         config.trunk,
-        positions=positions,
+        positions=shapes.positions,
         width=model.language.config.hidden_size,
         heads=config.heads,
         dropout=config.dropout,
         position=config.position,
     )
     model = model.to(device).train()
-    cached = torch.randn(photos, positions, grid.channels, device=device)
+    cached = torch.randn(photos, shapes.positions or grid.positions, grid.channels, device=device)
     captions = random_texts(photos, shapes.tokens or config.max_caption_tokens, device)
 
     def loss(outputs: tuple[Tensor, Tensor]) -> Tensor:
@@ -148,10 +147,9 @@ def stage2_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
 
 
 def stage3_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticStep:
-    config, stage2 = STAGE3_PRESETS[preset], STAGE2_PRESETS[preset]
+    config, stage2 = STAGE3_PRESETS[preset], preset_on(device.type, STAGE2_PRESETS, preset)
     photos = shapes.photos or config.batch_size
     grid = GRIDS[stage2.trunk]
-    positions = shapes.positions or grid.positions
     language = make_bert(preset)
     width = language.config.hidden_size
     predicates = [Predicate(f"predicate {i}", (), None, 1) for i in range(PREDICATES)]
@@ -163,7 +161,7 @@ def stage3_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
             heads=stage2.heads,
             dropout=config.dropout,
             position=stage2.position,
-            positions=positions,
+            positions=shapes.positions,
         ),
         head=RelationHead(width, predicates, hidden=config.imagined_hidden),
         classes=CLASSES,
@@ -173,7 +171,7 @@ def stage3_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
         word_pooling=config.word_pooling,
     )
     model = model.to(device).train()
-    batch = random_relations(photos, positions, grid.channels, device)
+    batch = random_relations(photos, shapes.positions or grid.positions, grid.channels, device)
     return SyntheticStep(
         model=model,
         photos=photos,
@@ -213,9 +211,9 @@ def relational_loss(outputs: RelationalOutput, batch: RelationalBatch) -> Tensor
 
 
 def stage4_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticStep:
-    config, stage2 = STAGE4_PRESETS[preset], STAGE2_PRESETS[preset]
+    config, stage2 = STAGE4_PRESETS[preset], preset_on(device.type, STAGE2_PRESETS, preset)
     photos = shapes.photos or config.batch_size
-    grid = GRIDS[stage2.trunk]
+    grid = GRIDS[stage2.trunk].seen
     width = make_bert(preset).config.hidden_size
     attention = CrossAttention(width=width, heads=STAGE3_PRESETS[preset].heads, dropout=0.0)
     model = Retrieval(attention.query, attention.key, SharedHeads(width, stage2), config, grid.channels)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from tqdm import tqdm
 
 from .checkpoint import checkpoint_folder, is_finished, mark_finished, read_progress, restore, save_checkpoint
 from .config import LoopConfig, save_config
+from .hardware import hardware
 
 SELECTION = "selection"  # the key of `validate` by which checkpoints are ranked, higher is better
 
@@ -70,6 +72,7 @@ def train(stage: Stage, stage_dir: Path, *, description: str) -> dict[str, Any]:
         "bestStep": 0,
         "stale": 0,
         "seconds": 0.0,
+        "hardware": hardware(),
         "history": [],
     }
     stage_dir.mkdir(parents=True, exist_ok=True)
@@ -157,6 +160,7 @@ class _Loop:
 
     def run(self) -> None:
         total = self.config.epochs * self.stage.steps_per_epoch
+        period = self.config.validate_every * self.stage.steps_per_epoch
         bar = tqdm(
             total=total,
             initial=self.state["step"],
@@ -165,17 +169,19 @@ class _Loop:
             unit="step",
             disable=not self.accelerator.is_main_process,
         )
+        batches = self.batches(range(self.state["step"], total))
         while self.state["step"] < total and not self.has_stalled():
             self.stage.set_training()
-            loss, figures = self.step(self.state["step"])
+            loss, figures = self.step(self.state["step"], batches)
             self.state["step"] += 1
             self.log(loss, figures)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
-            if self.state["step"] % self.stage.steps_per_epoch == 0:
-                self.end_epoch()
+            if self.state["step"] % period == 0 or self.state["step"] == total:
+                self.validate()
             elif time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes:
                 self.save(best=False)
+        batches.close()
         bar.close()
         if self.writer is not None:
             self.writer.close()
@@ -185,17 +191,32 @@ class _Loop:
     def has_stalled(self) -> bool:
         return self.config.patience is not None and self.state["stale"] >= self.config.patience
 
-    def step(self, step: int) -> tuple[float, dict[str, float]]:
+    def batches(self, steps: range) -> Generator[Any, None, None]:
+        """This rank's batches, part by part. Each is put together in a thread while the one before it is
+        computed with: what a batch holds depends on its place alone."""
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        places = [
+            (*divmod(step, self.stage.steps_per_epoch), part)
+            for step in steps
+            for part in range(self.config.accumulation)
+        ]
+        with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+            ahead = pool.submit(self.stage.batch, *places[0], rank, world)
+            for place in places[1:]:
+                current, ahead = ahead, pool.submit(self.stage.batch, *place, rank, world)
+                yield current.result()
+            yield ahead.result()
+
+    def step(self, step: int, batches: Iterator[Any]) -> tuple[float, dict[str, float]]:
         """One optimizer step, `accumulation` parts long. Raises `FloatingPointError` at a loss that is
         not finite, before the optimizer sees it."""
-        epoch, step_of_epoch = divmod(step, self.stage.steps_per_epoch)
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        rank = self.accelerator.process_index
         self.set_rates(rate_at(self.config, step, self.stage.steps_per_epoch))
         self.optimizer.zero_grad(set_to_none=True)
         totals: dict[str, float] = {}
         for part in range(self.config.accumulation):
+            batch = next(batches)
             torch.manual_seed(hash_seed(self.config.seed, step, part, rank))
-            batch = self.stage.batch(epoch, step_of_epoch, part, rank, world)
             with self.accelerator.autocast():
                 loss, figures = self.module(batch)
             value = loss.item()
@@ -225,7 +246,7 @@ class _Loop:
         if self.writer is not None:
             self.writer.add_scalar(name, value, self.state["step"])
 
-    def end_epoch(self) -> None:
+    def validate(self) -> None:
         # Rounding may differ between devices: all stop early, or none, by the main process's figures.
         figures = broadcast_object_list([self.stage.validate(self.accelerator)])[0]
         better = figures[SELECTION] > self.state["best"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import MobileNetV2Config, MobileNetV2Model
+
+from .augment import Augment
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +35,12 @@ class Grid:
 
     side: int
     channels: int
-    tail_channels: int | None = None  # after the layers that are left to the visual stream, if any are
+    tail: Grid | None = None  # after the layers that are left to the visual stream, if any are
 
     @property
-    def seen_channels(self) -> int:
+    def seen(self) -> Grid:
         """What the visual stream's 1x1 convolution sees."""
-        return self.tail_channels or self.channels
+        return self.tail or self
 
     @property
     def positions(self) -> int:
@@ -46,12 +49,14 @@ class Grid:
 
 # name -> grid; mobilenet_v2 ends at stride 32, mobilenet_v2_14 joins stride 16 with upsampled stride 32.
 # mobilenet_v2_tuned stops before the last three blocks: they and the last convolution learn with the visual
-# stream, while a cache still holds what is frozen.
+# stream, while a cache still holds what is frozen. mobilenet_v2_learned leaves all layers to it: its grid is
+# the photo.
 GRIDS = {
     "vgg16": Grid(14, 512),
     "mobilenet_v2": Grid(7, 1280),
     "mobilenet_v2_14": Grid(14, 96 + 1280),
-    "mobilenet_v2_tuned": Grid(7, 160, tail_channels=1280),
+    "mobilenet_v2_tuned": Grid(7, 160, tail=Grid(7, 1280)),
+    "mobilenet_v2_learned": Grid(224, 3, tail=Grid(7, 1280)),
 }
 
 
@@ -113,17 +118,29 @@ class MobileNetV2Body(nn.Module):
         return to_positions(self.layers(image_b3hw))
 
 
-class MobileNetV2Tail(nn.Module):
-    """The rest: grid [B, P, 160] -> [B, P, 1280]. Its statistics stay ImageNet's; its weights learn."""
+class Photo(nn.Module):
+    """No layer at all: the photo's pixels are its grid."""
 
-    def __init__(self, model: MobileNetV2Model) -> None:
+    def forward(self, image_b3hw: Tensor) -> Tensor:
+        return to_positions(image_b3hw)
+
+
+class MobileNetV2Tail(nn.Module):
+    """The layers that a trunk leaves: its grid -> [B, P, 1280]. Its statistics stay ImageNet's; its weights
+    learn. Photos are augmented first, while training."""
+
+    def __init__(self, layers: Sequence[nn.Module], *, photos: bool) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*model.layer[TAIL_BLOCK:], model.conv_1x1)
+        self.augment = Augment() if photos else None
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, grid_bpc: Tensor) -> Tensor:
         side = math.isqrt(grid_bpc.shape[1])
         # Positions before channels in memory is what PyTorch calls channels last: nothing is copied.
-        return to_positions(self.layers(grid_bpc.unflatten(1, (side, side)).permute(0, 3, 1, 2)))
+        grid_bchw = grid_bpc.unflatten(1, (side, side)).permute(0, 3, 1, 2)
+        if self.augment is not None:
+            grid_bchw = self.augment(grid_bchw)
+        return to_positions(self.layers(grid_bchw))
 
     def train(self, mode: bool = True) -> MobileNetV2Tail:
         super().train(mode)
@@ -161,7 +178,9 @@ def load_trunk(name: str, weights: Path | None) -> nn.Module:
         trunk: nn.Module
         if name == "vgg16":
             trunk = load_vgg16(weights)
-        elif GRIDS[name].tail_channels:
+        elif name == "mobilenet_v2_learned":
+            trunk = Photo()
+        elif name == "mobilenet_v2_tuned":
             trunk = MobileNetV2Body(load_mobilenet(weights))
         else:
             trunk = MobileNetV2Trunk(load_mobilenet(weights), fine=name == "mobilenet_v2_14")
@@ -172,15 +191,21 @@ def load_trunk(name: str, weights: Path | None) -> nn.Module:
 
 def make_tail(name: str) -> MobileNetV2Tail | None:
     """The layers that a trunk leaves to the visual stream, not yet loaded; nothing where it leaves none."""
-    return MobileNetV2Tail(load_mobilenet(None)) if GRIDS[name].tail_channels else None
+    return tail_of(name, load_mobilenet(None)) if GRIDS[name].tail else None
 
 
-def load_tail(tail: MobileNetV2Tail, weights: Path | None) -> None:
+def tail_of(name: str, model: MobileNetV2Model) -> MobileNetV2Tail:
+    if name == "mobilenet_v2_learned":
+        return MobileNetV2Tail([model.conv_stem, *model.layer, model.conv_1x1], photos=True)
+    return MobileNetV2Tail([*model.layer[TAIL_BLOCK:], model.conv_1x1], photos=False)
+
+
+def load_tail(tail: MobileNetV2Tail, name: str, weights: Path | None) -> None:
     """The weights that go with the trunk's; without a path they stay random."""
     if weights is None:
         keep_scale(tail)
     else:
-        tail.load_state_dict(MobileNetV2Tail(load_mobilenet(weights)).state_dict())
+        tail.load_state_dict(tail_of(name, load_mobilenet(weights)).state_dict())
 
 
 def keep_scale(trunk: nn.Module) -> None:

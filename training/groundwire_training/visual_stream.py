@@ -42,18 +42,23 @@ class VisualStream(nn.Module):
         )
 
     def forward(self, grid_bpc: Tensor) -> Tensor:
-        if self.tail is not None:
-            grid_bpc = self.tail(grid_bpc)
-        return self.attention(self.embedder(self.input_dropout(grid_bpc)))
+        return self.attend(self.features(grid_bpc))
+
+    def features(self, grid_bpc: Tensor) -> Tensor:
+        """What the 1x1 convolution sees: the trunk's grid, after the tail where there is one."""
+        return grid_bpc if self.tail is None else self.tail(grid_bpc)
+
+    def attend(self, features_bpc: Tensor) -> Tensor:
+        return self.attention(self.embedder(self.input_dropout(features_bpc)))
 
 
 def make_visual(
     trunk: str, *, width: int, heads: int, dropout: float, position: str, positions: int | None = None
 ) -> VisualStream:
     """The stream that goes with a trunk. `positions`: another number than the trunk has at 224 pixels."""
-    grid = GRIDS[trunk]
+    grid = GRIDS[trunk].seen
     return VisualStream(
-        channels=grid.seen_channels,
+        channels=grid.channels,
         positions=positions or grid.positions,
         width=width,
         heads=heads,

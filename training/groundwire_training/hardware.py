@@ -1,0 +1,19 @@
+"""What a run computes on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+
+def hardware() -> str:
+    """The GPUs of this machine, if PyTorch sees any, its processor and its cores."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    processor = f"{models[0] if models else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    count = torch.cuda.device_count()
+    return f"{count} x {torch.cuda.get_device_name()}, {processor}" if count else processor
