@@ -64,6 +64,7 @@ def train(stage: Stage, stage_dir: Path, *, description: str) -> dict[str, Any]:
     if is_finished(stage_dir):
         return final_state(stage_dir)
     config = stage.config
+    torch.backends.cudnn.benchmark = True  # a step's shapes are those of the step before
     accelerator = make_accelerator(config)
     optimizer = make_optimizer(stage)
     state: dict[str, Any] = {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # On a machine with CUDA GPUs: measures every stage for the shapes of `paper` and `compact`, then trains.
 #   training/runs/gpu.sh DATA [RUN] [PRESET]
+# Run again, it goes on where it stopped.
 # Measures (images/s, share of the measured matrix-product peak, peak memory a stage) go to RUN/gpu-steps.jsonl,
 # the log to RUN/gpu.log. All GPUs of the machine train; PROCESSES=1 takes one.
 set -euo pipefail
@@ -26,12 +27,13 @@ skip=$([ "$preset" = compact ] && echo stage1, || true)
   date -Is
   git rev-parse HEAD || true
   nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv
-  for shapes in paper compact; do
-    for precision in float32 bf16; do
-      "$python" -m groundwire_training.measure_step --preset "$shapes" --precision "$precision" |
-        tee -a "$run/gpu-steps.jsonl"
-    done
-  done
+  if [ ! -s "$run/gpu-steps.jsonl" ]; then
+    for shapes in paper compact; do
+      for precision in float32 bf16; do
+        "$python" -m groundwire_training.measure_step --preset "$shapes" --precision "$precision"
+      done
+    done | tee "$run/gpu-steps.partial" && mv "$run/gpu-steps.partial" "$run/gpu-steps.jsonl"
+  fi
   # What runs in one process comes first: the others would wait for it.
   "$python" -m groundwire_training "${train[@]}" --skip "${skip}stage2,stage3,stage4,export,evaluate"
   "${launch[@]}" -m groundwire_training "${train[@]}" --skip "${skip}export,evaluate"
