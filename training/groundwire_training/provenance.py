@@ -74,5 +74,9 @@ def describe_stage(run: Path, name: str) -> dict[str, Any]:
 
 
 def current_commit() -> str | None:
-    shown = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    """Of the checkout that is the working directory; nothing where there is none, or no git."""
+    try:
+        shown = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
     return shown.stdout.strip() or None
