@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .grounded_objects import IGNORED
+from .hardware import hardware
 from .losses import matchmap_similarity, symmetric_cross_entropy
 from .plain_losses import (
     loop_class_loss,
@@ -24,7 +25,6 @@ from .plain_losses import (
     loop_relation_losses,
     loop_symmetric_cross_entropy,
 )
-from .hardware import hardware
 from .provenance import current_commit
 from .relations import relation_losses
 from .synthetic_steps import PREDICATES, Shapes, SyntheticStep, make_step

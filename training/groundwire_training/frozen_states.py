@@ -1,7 +1,7 @@
 """States of the frozen streams, computed once and memory-mapped: an epoch of stage 4 then takes seconds.
 
 `<name>.grids.npy` is float16 [N, 2, P, D] (0: photo, 1: mirrored), `<name>.trunk.npy` float16 [N, 2, C] the
-means of the features below the visual stream's attention, `<name>.tokens.npy` float16 [S, D] the tokens of all captions of all photos one
+means of the trunk's own grids, `<name>.tokens.npy` float16 [S, D] the tokens of all captions of all photos one
 after another; `<name>.json` says where each begins. The JSON is written last and names the weights that the
 states came from.
 """
@@ -26,11 +26,10 @@ from .two_stream import Texts
 
 PHOTO_BATCH = 64
 CAPTION_BATCH = 256
-PHOTO_ARRAYS = ("grids.npy", "trunk.npy")
-ARRAYS = (*PHOTO_ARRAYS, "tokens.npy")
+ARRAYS = ("grids.npy", "trunk.npy", "tokens.npy")
 
-# trunk grids -> visual stream's [B, P, D] and means of its features [B, C]; texts -> last layer's tokens [B, T, D]
-See = Callable[[Tensor], tuple[Tensor, Tensor]]
+# trunk grids [B, P, C] -> visual stream's [B, P, D]; texts -> last layer's tokens [B, T, D]
+See = Callable[[Tensor], Tensor]
 Read = Callable[[Texts], Tensor]
 Encode = Callable[[Sequence[str]], Texts]
 
@@ -89,7 +88,7 @@ def cache_states(
         # Several ranks may compute at once: each writes files of its own and renames them whole.
         own = file(str(os.getpid()))
         own.parent.mkdir(parents=True, exist_ok=True)
-        write_photos({name: file(name, own) for name in PHOTO_ARRAYS}, cache.rows(split.files), cache, see)
+        write_grids(file("grids.npy", own), file("trunk.npy", own), cache.rows(split.files), cache, see)
         lengths = write_tokens(file("tokens.npy", own), split, encode, read)
         counts = [len(captions) for captions in split.captions]
         meta = {"fingerprint": fingerprint, "lengths": lengths, "counts": counts}
@@ -106,20 +105,22 @@ def cache_states(
     )
 
 
-def write_photos(paths: dict[str, Path], rows: np.ndarray, cache: FeatureCache, see: See) -> None:
-    """Writes both arrays that `see` gives, of every photo and its mirror image."""
-    arrays: dict[str, np.ndarray] = {}
-    for start in tqdm(range(0, len(rows), PHOTO_BATCH), desc=paths["grids.npy"].name, mininterval=5):
+def write_grids(grids_file: Path, trunk_file: Path, rows: np.ndarray, cache: FeatureCache, see: See) -> None:
+    shape = (len(rows), 2)
+    trunk = open_memmap(trunk_file, "w+", np.float16, (*shape, cache.grids.shape[-1]))
+    grids: np.ndarray | None = None
+    for start in tqdm(range(0, len(rows), PHOTO_BATCH), desc=grids_file.name, mininterval=5):
         block = rows[start : start + PHOTO_BATCH]
         for side in (0, 1):
-            seen = see(cache.read(block, np.full(len(block), side), torch.device("cpu")))
-            for (name, path), states in zip(paths.items(), seen, strict=True):
-                if name not in arrays:
-                    shape = (len(rows), 2, *states.shape[1:])
-                    arrays[name] = open_memmap(path, "w+", np.float16, shape)
-                arrays[name][start : start + len(block), side] = states.to(torch.float16).cpu().numpy()
-    for array in arrays.values():
-        array.flush()
+            raw = cache.read(block, np.full(len(block), side), torch.device("cpu"))
+            seen = see(raw).to(torch.float16).cpu().numpy()
+            if grids is None:
+                grids = open_memmap(grids_file, "w+", np.float16, (*shape, *seen.shape[1:]))
+            grids[start : start + len(block), side] = seen
+            trunk[start : start + len(block), side] = raw.mean(1).numpy()
+    assert grids is not None, "a split holds at least one photo"
+    grids.flush()
+    trunk.flush()
 
 
 def write_tokens(path: Path, split: CaptionedSplit, encode: Encode, read: Read) -> list[int]:

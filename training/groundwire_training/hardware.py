@@ -14,6 +14,8 @@ def hardware() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    processor = f"{models[0] if models else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    processor = (
+        f"{models[0] if models else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    )
     count = torch.cuda.device_count()
     return f"{count} x {torch.cuda.get_device_name()}, {processor}" if count else processor

@@ -23,7 +23,7 @@ class RetrievalBatch:
     """One rank's photos and their captions, photo by photo, as states of the frozen streams."""
 
     grid_bpd: Tensor
-    trunk_bc: Tensor  # mean of the features before the visual stream's attention
+    trunk_bc: Tensor  # mean of the trunk's grid
     tokens_btd: Tensor
     mask_bt: Tensor
 

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     states = {name: frozen_states(args, name, config, splits[name], caches[name]) for name in splits}
     attention = load_cross_attention(args.run_dir)
     match = load_match_heads(args.run_dir, STAGE2)
-    model = Retrieval(attention.query, attention.key, match, config, GRIDS[stage2.trunk].seen.channels)
+    model = Retrieval(attention.query, attention.key, match, config, GRIDS[stage2.trunk].channels)
     state = train(Stage4(config, model, states), args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
@@ -89,10 +89,9 @@ def frozen_states(
     visual.to(device)
 
     @torch.inference_mode()
-    def see(grid_bpc: Tensor) -> tuple[Tensor, Tensor]:
+    def see(grid_bpc: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
-            features_bpc = visual.features(grid_bpc.to(device))
-            return visual.attend(features_bpc), features_bpc.float().mean(1)
+            return visual(grid_bpc.to(device))
 
     @torch.inference_mode()
     def read(texts: Texts) -> Tensor:

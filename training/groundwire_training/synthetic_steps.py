@@ -211,16 +211,16 @@ def relational_loss(outputs: RelationalOutput, batch: RelationalBatch) -> Tensor
 
 
 def stage4_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticStep:
-    config, stage2 = STAGE4_PRESETS[preset], preset_on(device.type, STAGE2_PRESETS, preset)
+    config, stage2 = (preset_on(device.type, presets, preset) for presets in (STAGE4_PRESETS, STAGE2_PRESETS))
     photos = shapes.photos or config.batch_size
-    grid = GRIDS[stage2.trunk].seen
+    grid = GRIDS[stage2.trunk]
     width = make_bert(preset).config.hidden_size
     attention = CrossAttention(width=width, heads=STAGE3_PRESETS[preset].heads, dropout=0.0)
     model = Retrieval(attention.query, attention.key, SharedHeads(width, stage2), config, grid.channels)
     model = model.to(device).train()
     tokens = shapes.tokens or config.max_caption_tokens
     batch = RetrievalBatch(
-        torch.randn(photos, shapes.positions or grid.positions, width, device=device),
+        torch.randn(photos, shapes.positions or grid.seen.positions, width, device=device),
         torch.randn(photos, grid.channels, device=device),
         torch.randn(photos, tokens, width, device=device),
         torch.ones(photos, tokens, dtype=torch.long, device=device),

@@ -65,7 +65,7 @@ def load_retrieval(run_dir: Path) -> Retrieval:
     config = load_config(Stage4Config, run_dir / STAGE4 / "config.json")
     attention = load_cross_attention(run_dir)
     match = load_match_heads(run_dir, STAGE4)
-    channels = GRIDS[stage2_config(run_dir).trunk].seen.channels
+    channels = GRIDS[stage2_config(run_dir).trunk].channels
     model = Retrieval(attention.query, attention.key, match, config, channels)
     folder = checkpoint_folder(run_dir / STAGE4)
     load_module(model.text, folder / "text.safetensors")

@@ -42,14 +42,9 @@ class VisualStream(nn.Module):
         )
 
     def forward(self, grid_bpc: Tensor) -> Tensor:
-        return self.attend(self.features(grid_bpc))
-
-    def features(self, grid_bpc: Tensor) -> Tensor:
-        """What the 1x1 convolution sees: the trunk's grid, after the tail where there is one."""
-        return grid_bpc if self.tail is None else self.tail(grid_bpc)
-
-    def attend(self, features_bpc: Tensor) -> Tensor:
-        return self.attention(self.embedder(self.input_dropout(features_bpc)))
+        if self.tail is not None:
+            grid_bpc = self.tail(grid_bpc)
+        return self.attention(self.embedder(self.input_dropout(grid_bpc)))
 
 
 def make_visual(

@@ -69,7 +69,13 @@ def write_stage(folder: Path, modules: dict[str, nn.Module], config) -> None:
     checkpoint.mkdir(parents=True)
     for name, module in modules.items():
         save_file(tensors_of(module), checkpoint / f"{name}.safetensors")
-    state = {"step": 4, "bestStep": 4, "seconds": 36.0, "hardware": "a GPU", "history": [{"step": 4, "selection": 0.5}]}
+    state = {
+        "step": 4,
+        "bestStep": 4,
+        "seconds": 36.0,
+        "hardware": "a GPU",
+        "history": [{"step": 4, "selection": 0.5}],
+    }
     (checkpoint / "state.json").write_text(json.dumps(state))
     save_config(config, folder / "config.json")
     write_json(folder / "progress.json", {"last": checkpoint.name, "best": checkpoint.name})

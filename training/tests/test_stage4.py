@@ -160,7 +160,7 @@ def test_states_are_read_back_as_the_streams_gave_them_and_computed_once(tmp_pat
             stem=tmp_path / "states" / "train",
             fingerprint=fingerprint,
             encode=encode,
-            see=lambda grid: (grid * 2, grid.mean(1)),
+            see=lambda grid: grid * 2,
             read=read,
         )
 
