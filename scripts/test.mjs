@@ -19,6 +19,8 @@ ensureInstalled();
 ensureBuilt();
 const parityFile = join(scratch("test"), "parity.jsonl");
 const shown = { stdout: 1 };
+const mypyConfig = join("training", "pyproject.toml");
+const trainingPackage = join("training", "groundwire_training");
 
 const steps = [
   ["lint", () => npm(["run", "--silent", "lint"], shown)],
@@ -32,6 +34,10 @@ if (withPython) {
   steps.push(
     ["training lint", () => run(venvPython, ["-m", "ruff", "check", "training"], shown)],
     ["training format", () => run(venvPython, ["-m", "ruff", "format", "--check", "training"], shown)],
+    [
+      "training types",
+      () => run(venvPython, ["-m", "mypy", "--config-file", mypyConfig, trainingPackage], shown),
+    ],
     ["training tests", () => run(venvPython, ["-m", "pytest", "-q", "training/tests"], shown)],
   );
 } else {

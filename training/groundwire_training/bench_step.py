@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -63,7 +64,7 @@ def measure(
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, loss in ways.items():
-            seconds[name].append(time_of(lambda loss=loss: take_step(step, loss)))
+            seconds[name].append(time_of(partial(take_step, step, loss)))
     return {name: step.photos / statistics.median(values) for name, values in seconds.items()}
 
 
@@ -130,7 +131,7 @@ def compare(
 
     for _ in range(LOSS_REPEATS):
         for name in ways:
-            seconds[name].append(time_of(lambda name=name: differentiate(name)))
+            seconds[name].append(time_of(partial(differentiate, name)))
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     pairs = zip(found["vectorized"], found["loops"], strict=True)
     return {

@@ -85,8 +85,8 @@ def compound_examples(compounds: list[str], wordnet: WordNet, words: set[str]) -
     """Two nouns that WordNet knows by other single words of the lexicon."""
     synonyms: dict[Key, list[str]] = defaultdict(list)
     for word in sorted(words):
-        for key in noun_senses(word, wordnet):
-            synonyms[key].append(word)
+        for sense in noun_senses(word, wordnet):
+            synonyms[sense].append(word)
     examples = []
     for compound in compounds:
         modifier, _, head = compound.partition(" ")
@@ -131,7 +131,8 @@ class Parts:
 
 def embed_parts(examples: list[Example], embed: Embedder, lexicon: np.ndarray) -> Parts:
     texts = [[getattr(e, name) for e in examples] for name in ("phrase", "modifier", "head")]
-    return Parts(*(normalize(embed(column)) for column in texts), lexicon=normalize(lexicon))
+    encoded, modifiers, heads = (normalize(embed(column)) for column in texts)
+    return Parts(encoded=encoded, modifiers=modifiers, heads=heads, lexicon=normalize(lexicon))
 
 
 def rank_targets(

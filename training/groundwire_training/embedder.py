@@ -30,6 +30,8 @@ class Embedder(Protocol):
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray: ...
 
+    def __hash__(self) -> int: ...
+
 
 # ids, mask int64 [B, T] -> (embedding [B, D], tokens [B, T, D]) float32
 Forward = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]

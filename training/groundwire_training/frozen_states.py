@@ -108,7 +108,7 @@ def cache_states(
 def write_grids(grids_file: Path, trunk_file: Path, rows: np.ndarray, cache: FeatureCache, see: See) -> None:
     shape = (len(rows), 2)
     trunk = open_memmap(trunk_file, "w+", np.float16, (*shape, cache.grids.shape[-1]))
-    grids: np.ndarray | None = None
+    grids: np.memmap | None = None
     for start in tqdm(range(0, len(rows), PHOTO_BATCH), desc=grids_file.name, mininterval=5):
         block = rows[start : start + PHOTO_BATCH]
         for side in (0, 1):
@@ -119,8 +119,8 @@ def write_grids(grids_file: Path, trunk_file: Path, rows: np.ndarray, cache: Fea
             grids[start : start + len(block), side] = seen
             trunk[start : start + len(block), side] = raw.mean(1).numpy()
     assert grids is not None, "a split holds at least one photo"
-    grids.flush()
-    trunk.flush()
+    for array in (grids, trunk):
+        array.flush()
 
 
 def write_tokens(path: Path, split: CaptionedSplit, encode: Encode, read: Read) -> list[int]:
@@ -130,11 +130,11 @@ def write_tokens(path: Path, split: CaptionedSplit, encode: Encode, read: Read) 
     lengths = texts.mask.sum(1)
     starts = np.concatenate([[0], np.cumsum(lengths.numpy())])
     order = torch.argsort(lengths, stable=True)
-    tokens: np.ndarray | None = None
+    tokens: np.memmap | None = None
     for block in tqdm(order.split(CAPTION_BATCH), desc=path.name, mininterval=5):
         longest = int(lengths[block].max())
-        states = read(Texts(texts.ids[block, :longest], texts.mask[block, :longest]))
-        states = states.to(torch.float16).cpu().numpy()
+        read_states = read(Texts(texts.ids[block, :longest], texts.mask[block, :longest]))
+        states = read_states.to(torch.float16).cpu().numpy()
         if tokens is None:
             tokens = open_memmap(path, "w+", np.float16, (int(starts[-1]), states.shape[2]))
         for caption, row in zip(block.tolist(), states, strict=True):

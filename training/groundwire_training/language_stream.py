@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import BertWordPieceTokenizer, Tokenizer
@@ -41,9 +42,10 @@ def load_bert(folder: Path) -> tuple[BertModel, Tokenizer]:
         log.warning("language model %s: no %s, it starts from random weights", folder, WEIGHT_FILES[0])
         config = BertConfig(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         return BertModel(config, add_pooling_layer=False), tokenizer
-    model, report = BertModel.from_pretrained(
+    loaded: Any = BertModel.from_pretrained(
         folder, add_pooling_layer=False, dtype=torch.float32, output_loading_info=True
     )
+    model, report = loaded
     if report["missing_keys"]:
         raise ValueError(f"language model: {folder} lacks the weights {sorted(report['missing_keys'])}")
     return model, tokenizer

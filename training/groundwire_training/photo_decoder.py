@@ -92,7 +92,7 @@ def crop_box(
     """Left, top, right, bottom; the whole photo where no drawn rectangle fits into it."""
     for _ in range(TRIES):
         area = width * height * generator.uniform(*scale)
-        aspect = math.exp(generator.uniform(*map(math.log, ASPECT)))
+        aspect = math.exp(generator.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
         wide, high = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < wide <= width and 0 < high <= height:
             left, top = generator.integers(width - wide + 1), generator.integers(height - high + 1)

@@ -86,8 +86,8 @@ def pair_table(
         raise ValueError(f"triples: none of {len(counts)} has a predicate of the vocabulary")
     targets_np = torch.zeros(len(pairs), len(predicates))
     for row, seen in enumerate(pairs.values()):
-        for predicate, count in seen.items():
-            targets_np[row, predicate] = count
+        for column, count in seen.items():
+            targets_np[row, column] = count
     totals_n = targets_np.sum(1)
     weights_n = totals_n**power
     ends = torch.tensor(list(pairs))

@@ -49,7 +49,7 @@ def round_compensated(rows: np.ndarray, scales: np.ndarray, gram: np.ndarray, mo
 
 
 @torch.inference_mode()
-def gram_matrices(module: nn.Module, show: Callable[[], None]) -> dict[str, np.ndarray]:
+def gram_matrices(module: nn.Module, show: Callable[[], object]) -> dict[str, np.ndarray]:
     """Gram matrix [D, D] of the inputs of every linear layer while `show` calls the module.
 
     Keys are the layers' paths as `gram_of` finds them in the names of a graph's nodes.

@@ -22,7 +22,7 @@ from transformers import BertModel
 
 from .config import add_overrides, configure
 from .data import CaptionedSplit, epoch_order, step_generator
-from .distributed import gather_rows, rank_slice
+from .distributed import gather_rows, join_processes, rank_slice
 from .features import FeatureCache, cache_splits
 from .frozen_states import FrozenStates, cache_states
 from .language_stream import encode_texts
@@ -84,9 +84,8 @@ def frozen_states(
 ) -> FrozenStates:
     language, visual = load_language(args.run_dir, STAGE3), load_visual(args.run_dir, STAGE3)
     tokenizer = Tokenizer.from_file(str(args.run_dir / STAGE3 / "language" / "tokenizer.json"))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    language.to(device)
-    visual.to(device)
+    device = join_processes().device
+    nn.ModuleList([language, visual]).to(device)
 
     @torch.inference_mode()
     def see(grid_bpc: Tensor) -> Tensor:

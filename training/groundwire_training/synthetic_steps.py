@@ -71,8 +71,10 @@ def make_step(stage: str, preset: str, device: torch.device, shapes: Shapes | No
 
 
 def make_bert(preset: str) -> BertModel:
-    small = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
-    return BertModel(BertConfig(**({} if preset == "paper" else small)), add_pooling_layer=False)
+    if preset == "paper":
+        return BertModel(BertConfig(), add_pooling_layer=False)
+    config = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
+    return BertModel(config, add_pooling_layer=False)
 
 
 def random_texts(count: int, tokens: int, device: torch.device) -> Texts:
@@ -211,7 +213,8 @@ def relational_loss(outputs: RelationalOutput, batch: RelationalBatch) -> Tensor
 
 
 def stage4_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticStep:
-    config, stage2 = (preset_on(device.type, presets, preset) for presets in (STAGE4_PRESETS, STAGE2_PRESETS))
+    config = preset_on(device.type, STAGE4_PRESETS, preset)
+    stage2 = preset_on(device.type, STAGE2_PRESETS, preset)
     photos = shapes.photos or config.batch_size
     grid = GRIDS[stage2.trunk]
     width = make_bert(preset).config.hidden_size

@@ -78,7 +78,7 @@ def load_grounding(run_dir: Path) -> tuple[RelationHead, nn.LayerNorm, nn.Linear
     head = load_relations(run_dir / STAGE3 / "relations")
     weights = load_file(run_dir / STAGE3 / "relations" / "grounding.safetensors")
     subspace, width = weights["subspace.weight"].shape
-    parts = nn.ModuleDict({"norm": nn.LayerNorm(width), "subspace": nn.Linear(width, subspace)})
+    norm, map_to_subspace = nn.LayerNorm(width), nn.Linear(width, subspace)
     kept = {name: value for name, value in weights.items() if not name.startswith("classes.")}
-    parts.load_state_dict(kept, strict=True)
-    return head, parts["norm"], parts["subspace"]
+    nn.ModuleDict({"norm": norm, "subspace": map_to_subspace}).load_state_dict(kept, strict=True)
+    return head, norm, map_to_subspace

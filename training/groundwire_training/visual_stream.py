@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from .trunk import GRIDS, make_tail
+from .trunk import GRIDS, MobileNetV2Tail, make_tail
 
 POSITIONS = ("none", "sinusoidal", "learned")
 
@@ -30,7 +30,7 @@ class VisualStream(nn.Module):
         heads: int = 12,
         dropout: float = 0.1,
         position: str = "learned",
-        tail: nn.Module | None = None,
+        tail: MobileNetV2Tail | None = None,
     ) -> None:
         super().__init__()
         self.tail = tail
