@@ -16,6 +16,9 @@ const REQUEST_CODES = new Set([
   "PERSISTED_QUERY_NOT_SUPPORTED",
 ]);
 
+/** Characters of a long message's start and end. */
+const KEPT = 300;
+
 /** Intended errors pass with their code; the rest are masked as INTERNAL and keep only the request id. */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   const { message, locations, path } = formatted;
@@ -32,8 +35,15 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
   }
   const code = formatted.extensions?.code;
   if (typeof code === "string" && REQUEST_CODES.has(code))
-    return { message, locations, path, extensions: { code } };
+    return { message: shortened(message), locations, path, extensions: { code } };
   return { message: "internal error", locations, path, extensions: { code: "INTERNAL", requestId } };
+}
+
+/** graphql-js repeats a wrong value whole, be it a vector or a picture. */
+function shortened(message: string): string {
+  const left = message.length - 2 * KEPT;
+  if (left <= 0) return message;
+  return `${message.slice(0, KEPT)} ... (${left} characters left out) ... ${message.slice(-KEPT)}`;
 }
 
 /** What was thrown: by a resolver, or by a plugin before any ran. */
