@@ -1,0 +1,46 @@
+"""Runs that come home in pieces."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import pytest
+import torch
+from run_fixtures import write_run
+
+from groundwire_training.pack import SMALL, pack, to_half, write_pieces
+from groundwire_training.provenance import describe_training
+from groundwire_training.trained import load_grounding, load_retrieval, load_visual
+
+PIECE = 1 << 20
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_run_from_pieces_is_the_run_as_export_reads_it(half, tmp_path):
+    run = write_run(tmp_path / "run")
+    optimizer = run / "stage2" / "step-00000004" / "optimizer.safetensors"
+    optimizer.write_bytes(b"large")
+    pieces = write_pieces(pack(run, half=half), tmp_path / "pieces", PIECE)
+    assert len(pieces) > 1
+    assert all(piece.stat().st_size <= PIECE for piece in pieces)
+    home = tmp_path / "home"
+    tarfile.open(fileobj=io.BytesIO(b"".join(piece.read_bytes() for piece in pieces))).extractall(home)
+    assert not list(home.rglob("optimizer.safetensors"))
+    described = [describe_training("relational", "smoke", folder, named=True) for folder in (run, home)]
+    assert described[0] == described[1]
+    for load in (lambda folder: load_visual(folder, "stage3"), load_retrieval):
+        there, here = (load(folder).state_dict() for folder in (run, home))
+        assert all(torch.allclose(here[name], value, atol=1e-3) for name, value in there.items())
+    assert load_grounding(home)[0].predicates == load_grounding(run)[0].predicates
+
+
+def test_only_large_tensors_lose_precision():
+    assert to_half(torch.zeros(SMALL + 1)).dtype == torch.float16
+    assert to_half(torch.zeros(SMALL)).dtype == torch.float32
+    assert to_half(torch.zeros(SMALL + 1, dtype=torch.int64)).dtype == torch.int64
+
+
+def test_a_folder_without_checkpoints_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no checkpoint of"):
+        pack(tmp_path, half=False)
