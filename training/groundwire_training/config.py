@@ -202,7 +202,7 @@ FIRST_PASS_PRESETS = {
 FIRST_PASS_PRESETS["compact-gpu"] = dataclasses.replace(
     FIRST_PASS_PRESETS["compact"],
     epochs=30,
-    validate_every=3,
+    validate_every=5,
     tail_learning_rate=2e-4,
     trunk="mobilenet_v2_learned",
 )

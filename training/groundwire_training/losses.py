@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy, embedding_bag, normalize
 
+GPU_ELEMENTS = 1 << 26  # of a tensor that a loss puts up at once
+
 
 def matchmap_similarity(grid_bpd: Tensor, tokens_tld: Tensor, mask_tl: Tensor) -> Tensor:
     """S[b, t] = mean over real tokens of max over positions of their inner product (paper, section 2.3)."""
@@ -26,15 +28,16 @@ class BestPosition(torch.autograd.Function):
     """best[b, n] = max over positions p of <grid[b, p], tokens[n]>, for N tokens.
 
     Only the best position of a photo learns from a token, so the backward pass sums B x N rows where
-    differentiating the product would multiply B x P x N. The largest tensor is one photo's [P, N].
+    differentiating the product would multiply B x P x N. The largest tensor is a few photos' [P, N].
     """
 
     @staticmethod
     def forward(ctx: Any, grid_bpd: Tensor, tokens_nd: Tensor) -> Tensor:
-        best, where = zip(*((grid_pd @ tokens_nd.T).max(0) for grid_pd in grid_bpd), strict=True)
-        where_bn = torch.stack(where)
+        ctx.at_once = photos_at_once(grid_bpd, len(tokens_nd))
+        blocks = [(part @ tokens_nd.T).max(1) for part in grid_bpd.split(ctx.at_once)]
+        where_bn = torch.cat([where for _, where in blocks])
         ctx.save_for_backward(grid_bpd, tokens_nd, where_bn)
-        return torch.stack(best)
+        return torch.cat([best for best, _ in blocks])
 
     @staticmethod
     @once_differentiable
@@ -43,14 +46,23 @@ class BestPosition(torch.autograd.Function):
         # Sums of thousands of rows need float32 under autocast too.
         grid, tokens, slope = grid_bpd.float(), tokens_nd.float(), slope_bn.float()
         first_b1 = torch.arange(len(grid), device=grid.device).unsqueeze(1) * grid.shape[1]
-        positions_nb, weights_nb = (where_bn + first_b1).T.contiguous(), slope.T.contiguous()
+        rows_bn = where_bn + first_b1
         tokens_slope = embedding_bag(
-            positions_nb, grid.flatten(0, 1), mode="sum", per_sample_weights=weights_nb
+            rows_bn.T.contiguous(), grid.flatten(0, 1), mode="sum", per_sample_weights=slope.T.contiguous()
         )
         grid_slope = torch.zeros_like(grid)
-        for photo_pd, where_n, slope_n in zip(grid_slope, where_bn, slope, strict=True):
-            photo_pd.index_add_(0, where_n, tokens * slope_n.unsqueeze(1))
+        for rows, slopes in zip(rows_bn.split(ctx.at_once), slope.split(ctx.at_once), strict=True):
+            sources = (tokens * slopes.unsqueeze(2)).flatten(0, 1)
+            grid_slope.flatten(0, 1).index_add_(0, rows.flatten(), sources)
         return grid_slope.to(grid_bpd.dtype), tokens_slope.to(tokens_nd.dtype)
+
+
+def photos_at_once(grid_bpd: Tensor, tokens: int) -> int:
+    """One on a CPU, whose caches then hold the products; on a GPU, which waits for launches, what fits."""
+    photos, positions, width = grid_bpd.shape
+    if grid_bpd.device.type == "cpu":
+        return 1
+    return max(1, min(photos, GPU_ELEMENTS // (tokens * max(positions, width))))
 
 
 def symmetric_cross_entropy(scores_bb: Tensor, offset: int = 0) -> Tensor:
