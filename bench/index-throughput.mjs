@@ -54,6 +54,7 @@ async function compare(variables, rawThreads, dataDir, { round: folder, many }) 
   const observe = (stage, ms) => (seeMs += stage === "see" ? ms : 0);
   const directory = process.env.GROUNDWIRE_MODEL ?? bundle;
   const services = await startServices(directory, { ...readConfig(variables), dataDir, observe });
+  services.grow();
   try {
     const raw = [join(root, "bench", "raw-visual.mjs"), String(rawThreads), String(RAW_SECONDS)];
     const results = await interleave({

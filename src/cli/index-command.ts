@@ -34,7 +34,7 @@ export async function run(args: string[]): Promise<number> {
   if (values.collection === undefined) throw new UsageError("index needs --collection NAME");
   const config = readConfig();
   const services = await startServices(resolveBundleDirectory(config.model), config);
-  services.encoder.grow();
+  services.grow();
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   process.once("SIGINT", interrupt);

@@ -21,7 +21,7 @@ export async function run(args: string[]): Promise<void> {
     throw new UsageError(`reembed takes one collection, has ${positionals.length}`);
   const config = readConfig();
   const services = await startServices(resolveBundleDirectory(config.model), config);
-  services.encoder.grow();
+  services.grow();
   try {
     const onProgress = (done: number, total: number): void =>
       console.error(`groundwire: ${done} of ${total} done`);
