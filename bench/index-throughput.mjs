@@ -50,10 +50,14 @@ export default async function indexThroughput() {
 async function compare(variables, rawThreads, dataDir, { round: folder, many }) {
   const { startServices } = await import(join(root, "dist", "services.js"));
   const { readConfig } = await import(join(root, "dist", "config.js"));
+  const { collectSeldom } = await import(join(root, "dist", "garbage.js"));
+  // As the command does.
+  collectSeldom();
   let seeMs = 0;
   const observe = (stage, ms) => (seeMs += stage === "see" ? ms : 0);
   const directory = process.env.GROUNDWIRE_MODEL ?? bundle;
   const services = await startServices(directory, { ...readConfig(variables), dataDir, observe });
+  services.grow();
   try {
     const raw = [join(root, "bench", "raw-visual.mjs"), String(rawThreads), String(RAW_SECONDS)];
     const results = await interleave({

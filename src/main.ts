@@ -1,11 +1,9 @@
-import { setFlagsFromString } from "node:v8";
 import { readConfig } from "./config.js";
 import { explain } from "./explain.js";
+import { collectOften } from "./garbage.js";
 import { createServer } from "./server.js";
 
-// By default V8 lets garbage grow to some hundred MB before it collects it, where the machine has room: what a gateway
-// takes would tell nothing of what it needs.
-setFlagsFromString("--heap-growing-percent=25");
+collectOften();
 
 /** A drain ends by itself before this; what hangs even then is given up. */
 const DRAIN_MS = 9_500;

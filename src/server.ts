@@ -72,7 +72,7 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
     starting,
     prepareGraphql(app, limiter, config),
   ]);
-  services.encoder.grow();
+  services.grow();
   metrics.follow(services);
   registerRequestHooks(app, metrics);
   const deadlines = registerDeadlines(app, config.requestTimeoutMs);

@@ -27,6 +27,8 @@ export interface Services {
   collections: Collections;
   /** What the collections lie in. */
   store: VectorStore;
+  /** Starts the workers that are not needed to begin with. For what goes on for long; call it once. */
+  grow: () => void;
   close: () => Promise<void>;
 }
 
@@ -73,13 +75,14 @@ async function startWith(
   const [encoder, lexicon, visual, relations] = await startAll([
     startEncoder(bundle, shared, pool),
     createLexiconSearch(bundle, { ...shared, threads }),
-    createVisualEncoder(bundle, { ...shared, workers: 1, threadsPerWorker: threads }),
+    createVisualEncoder(bundle, shared),
     createRelations(bundle, { threads }),
   ]);
   const store = createEmbeddedStore(options.dataDir ?? VARIABLES.DATA_DIR.default);
   const collections = createCollections({ bundle, encoder, visual, store });
+  const grow = () => [encoder, visual].forEach((one) => one.grow());
   const close = () => closeAll([encoder, lexicon, visual, relations, collections]);
-  return { bundle, encoder, lexicon, visual, relations, collections, store, close };
+  return { bundle, encoder, lexicon, visual, relations, collections, store, grow, close };
 }
 
 /** The code that brings libraries of pictures and of tables along. */

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { resolveBundleDirectory } from "../bundle/bundle.js";
 import { indexPath, type IndexProgress, type IndexReport } from "../collections/indexing.js";
 import { readConfig } from "../config.js";
+import { collectSeldom } from "../garbage.js";
 import { startServices } from "../services.js";
 import { UsageError } from "./command.js";
 
@@ -32,9 +33,10 @@ export async function run(args: string[]): Promise<number> {
   if (path === undefined || rest.length > 0)
     throw new UsageError(`index takes one path, has ${positionals.length}`);
   if (values.collection === undefined) throw new UsageError("index needs --collection NAME");
+  collectSeldom();
   const config = readConfig();
   const services = await startServices(resolveBundleDirectory(config.model), config);
-  services.encoder.grow();
+  services.grow();
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   process.once("SIGINT", interrupt);

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { resolveBundleDirectory } from "../bundle/bundle.js";
 import { reembed } from "../collections/reembed.js";
 import { readConfig } from "../config.js";
+import { collectSeldom } from "../garbage.js";
 import { startServices } from "../services.js";
 import { UsageError } from "./command.js";
 
@@ -19,9 +20,10 @@ export async function run(args: string[]): Promise<void> {
   const [id, ...rest] = positionals;
   if (id === undefined || rest.length > 0)
     throw new UsageError(`reembed takes one collection, has ${positionals.length}`);
+  collectSeldom();
   const config = readConfig();
   const services = await startServices(resolveBundleDirectory(config.model), config);
-  services.encoder.grow();
+  services.grow();
   try {
     const onProgress = (done: number, total: number): void =>
       console.error(`groundwire: ${done} of ${total} done`);

@@ -202,8 +202,9 @@ async function sweep(database: Connection, folder: string, names: string[]): Pro
   const rows = (await (await database.openTable(CATALOG)).query().toArray()) as CatalogRow[];
   const named = new Set(rows.map(({ place }) => place));
   for (const name of names.filter((name) => name.startsWith(ITEMS) && !named.has(name))) {
-    const { mtimeMs } = await stat(join(folder, `${name}.lance`, "_versions"));
-    if (Date.now() - mtimeMs > ABANDONED_MS) await database.dropTable(name);
+    // Another process may have dropped it by now.
+    const found = await stat(join(folder, `${name}.lance`, "_versions")).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > ABANDONED_MS) await database.dropTable(name);
   }
 }
 

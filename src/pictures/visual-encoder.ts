@@ -64,14 +64,16 @@ export interface VisualEncoder {
     options?: PictureOptions,
   ): Promise<(EncodedPicture | GroundwireError)[]>;
   stats(): VisualStats;
+  /** Starts all workers but the first. For what goes on for long; call it once. */
+  grow(): void;
   close(): Promise<void>;
 }
 
 const GRAPH = "visual.onnx";
 /** Pictures in one pass of the model: larger batches gain nothing on a CPU and hold the worker for longer. */
 const MAX_BATCH = 4;
-/** Pictures decoded at once: enough to keep the model fed, on other processors than its own; large ones fit in memory. */
-const DECODERS = Math.max(1, Math.min(4, availableParallelism() - 1));
+/** Pictures decoded at once: enough to keep the workers fed, and large ones fit in memory. */
+const DECODERS = Math.min(4, availableParallelism());
 const MAX_PICTURES = 1024;
 
 /**
@@ -167,6 +169,7 @@ export async function createVisualEncoder(
   return {
     encode,
     stats: () => ({ ...counts, queued: waiting, restarts: pool?.restarts ?? 0 }),
+    grow: () => pool?.grow(),
     close: async () => pool?.close(),
   };
 }

@@ -78,6 +78,23 @@ describe("the visual encoder", () => {
     }
   });
 
+  test("sees with several workers what it sees with one", async () => {
+    const pictures = await Promise.all(
+      Array.from({ length: 24 }, (_, i) =>
+        noise(30 + i, 40)
+          .png()
+          .toBuffer(),
+      ),
+    );
+    const several = await createVisualEncoder(bundle, { ...options, workers: 2 });
+    several.grow();
+    const together = await several.encode(pictures);
+    const alone = await encoder.encode(pictures);
+    for (const [i, picture] of together.entries())
+      expect(cosine(seen(picture).embedding, seen(alone[i]).embedding)).toBeGreaterThan(0.999999);
+    await several.close();
+  });
+
   test("puts the error of a bad picture in its place and serves its neighbors", async () => {
     const good = await plain("#336699").png().toBuffer();
     const results = await encoder.encode([good, "no picture!", good.toString("base64")], {
