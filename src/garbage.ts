@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
  * room: what a gateway takes would tell nothing of what it needs.
  */
 export function collectOften(): void {
-  letGrow(25);
+  letGrow(50);
 }
 
 /**
