@@ -3,7 +3,8 @@
 python -m groundwire_training.pack RUN OUT
 cat OUT/piece-* | tar x -C RUN        # there: RUN as `export` and `evaluate` read it
 
-Left out: optimizers, checkpoints that are not the best, feature caches, frozen states, event logs.
+Left out: optimizers, checkpoints that are not the best, feature caches, frozen states, event logs. A run that was packed
+between two stages, or two passes of stage 2, goes on at home where it stopped.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def files_of_stage(run: Path, stage: str, half: bool) -> Iterator[tuple[str, byt
     best = progress.get("best", last)
     yield f"{stage}/{PROGRESS}", json.dumps(progress).encode()
     yield f"{stage}/{last}/state.json", (run / stage / last / "state.json").read_bytes()
-    if stage not in ("stage2", "stage3", "stage4"):
+    # Once stage 2 has begun, what came before it has left its weights there.
+    early = STAGES.index(stage) < STAGES.index("stage2")
+    if early and read_progress(run / "stage2") is not None:
         yield f"{stage}/config.json", (run / stage / "config.json").read_bytes()
         return
     for path in sorted((run / stage).rglob("*")):

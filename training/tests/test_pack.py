@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 
 import pytest
@@ -35,6 +36,24 @@ def test_a_run_from_pieces_is_the_run_as_export_reads_it(half, tmp_path):
         there, here = (load(folder).state_dict() for folder in (run, home))
         assert all(torch.allclose(here[name], value, atol=1e-3) for name, value in there.items())
     assert load_grounding(home)[0].predicates == load_grounding(run)[0].predicates
+
+
+def test_weights_of_a_pass_come_along_until_stage_2_has_begun(tmp_path):
+    run = write_run(tmp_path / "run")
+    (run / "stage2").rename(run / "first-pass")
+    for later in ("stage3", "stage4"):
+        shutil.rmtree(run / later)
+    weights = "first-pass/step-00000004/language.safetensors"
+    assert weights in names(pack(run, half=False))
+    shutil.copytree(run / "first-pass", run / "stage2")
+    packed = names(pack(run, half=False))
+    assert weights not in packed
+    assert "first-pass/config.json" in packed
+
+
+def names(content: bytes) -> list[str]:
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        return archive.getnames()
 
 
 def test_only_large_tensors_lose_precision():
