@@ -9,9 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample
 
-SMALLEST_SIDE = (
-    0.7  # of a crop, as a share of the photo's; drawn for each side, so that shapes are stretched too
-)
+SMALLEST_SIDE = 0.7  # of a crop, as a share of the photo's; each side is drawn, so that shapes stretch too
 LIGHT = 0.25  # how far brightness, contrast and saturation go from 1, either way
 
 

@@ -3,8 +3,8 @@
 python -m groundwire_training.pack RUN OUT
 cat OUT/piece-* | tar x -C RUN        # there: RUN as `export` and `evaluate` read it
 
-Left out: optimizers, checkpoints that are not the best, feature caches, frozen states, event logs. A run that was packed
-between two stages, or two passes of stage 2, goes on at home where it stopped.
+Only finished stages, and passes of stage 2, are packed; the run goes on after them. Left out: optimizers, checkpoints
+that are not the best, feature caches, frozen states, event logs.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
-from .checkpoint import PROGRESS, read_progress
+from .checkpoint import PROGRESS, is_finished, read_progress
+from .lexical import NAME as LEXICAL
+from .stage2 import FIRST_PASS, STAGE1
+from .stage2 import NAME as STAGE2
+from .trained import STAGE3, STAGE4
 
-STAGES = ("first-pass", "stage1", "lexical", "stage2", "stage3", "stage4")
+EARLY = (STAGE1, FIRST_PASS, LEXICAL)  # stage 2 takes their weights over
+STAGES = (*EARLY, STAGE2, STAGE3, STAGE4)
 SMALL = 100_000  # entries of a tensor that keeps its precision
 
 
@@ -39,7 +44,7 @@ def main() -> None:
 
 
 def pack(run: Path, *, half: bool) -> bytes:
-    """A tar of what `export` and `evaluate` read. Raises `FileNotFoundError` where no stage has a checkpoint."""
+    """A tar of what `export` and `evaluate` read. Raises `FileNotFoundError` where no stage is finished."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in files_of(run, half):
@@ -51,9 +56,9 @@ def pack(run: Path, *, half: bool) -> bytes:
 
 def files_of(run: Path, half: bool) -> Iterator[tuple[str, bytes]]:
     """(path below the run, content)"""
-    stages = [stage for stage in STAGES if read_progress(run / stage) is not None]
+    stages = [stage for stage in STAGES if is_finished(run / stage)]
     if not stages:
-        raise FileNotFoundError(f"run: {run} holds no checkpoint of {', '.join(STAGES)}")
+        raise FileNotFoundError(f"run: {run} holds none of {', '.join(STAGES)} finished")
     for path in [*sorted(run.glob("*.json*")), *sorted((run / "prepare").glob("*.json*"))]:
         yield str(path.relative_to(run)), path.read_bytes()
     for stage in stages:
@@ -67,9 +72,7 @@ def files_of_stage(run: Path, stage: str, half: bool) -> Iterator[tuple[str, byt
     best = progress.get("best", last)
     yield f"{stage}/{PROGRESS}", json.dumps(progress).encode()
     yield f"{stage}/{last}/state.json", (run / stage / last / "state.json").read_bytes()
-    # Once stage 2 has begun, what came before it has left its weights there.
-    early = STAGES.index(stage) < STAGES.index("stage2")
-    if early and read_progress(run / "stage2") is not None:
+    if stage in EARLY and is_finished(run / STAGE2):
         yield f"{stage}/config.json", (run / stage / "config.json").read_bytes()
         return
     for path in sorted((run / stage).rglob("*")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from groundwire_training.config import STAGE2_PRESETS, configure, to_json
+from groundwire_training.config import STAGE2_PRESETS, configure, preset_on, to_json
 from groundwire_training.run_all import Record, overrides_of, step_names
 from groundwire_training.stage1_config import STAGE1_PRESETS
 from groundwire_training.stage3_config import STAGE3_PRESETS
@@ -105,6 +105,12 @@ def test_the_paper_preset_has_the_published_values(stage):
 def test_halving_halves_after_so_many_epochs_and_not_before():
     config = STAGE2_PRESETS["paper"]
     assert [rate_at(config, epoch * 10, 10) for epoch in (0, 14, 15, 29, 30)] == [1, 1, 0.5, 0.5, 0.25]
+
+
+def test_a_preset_has_its_variant_on_a_gpu_alone_and_only_where_there_is_one():
+    assert preset_on("cpu", STAGE2_PRESETS, "compact").trunk == "mobilenet_v2_tuned"
+    assert preset_on("cuda", STAGE2_PRESETS, "compact").trunk == "mobilenet_v2_learned"
+    assert preset_on("cuda", STAGE2_PRESETS, "paper") is STAGE2_PRESETS["paper"]
 
 
 def test_an_override_of_no_field_lists_the_fields():

@@ -145,6 +145,14 @@ def test_all_leaves_finished_stages_as_they_are_and_goes_on_with_the_rest(worksh
     assert all(torch.equal(value, expected[name]) for name, value in weights(run, "stage4").items())
 
 
+def test_a_run_validates_every_so_many_epochs_and_at_its_end(workshop, untouched, tmp_path):
+    run = new_run(tmp_path / "run", untouched / "prepare")
+    assert main(workshop.arguments("stage2", run, "epochs=3", "batch_size=4", "validate_every=2")) == 0
+    state = json.loads((checkpoint_folder(run / "stage2", "last") / "state.json").read_text())
+    epoch = state["step"] // 3
+    assert [figures["step"] for figures in state["history"]] == [2 * epoch, 3 * epoch]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_loss_that_is_not_a_number_stops_the_run_at_its_step(stage, workshop, untouched, tmp_path, capsys):
     run = new_run(tmp_path / "run", untouched / "prepare")
