@@ -70,7 +70,7 @@ class Stage2Config(LoopConfig):
     learn_scale: bool = False  # one learned factor on the similarity
     max_caption_tokens: int = 64
     attention_dropout: float = 0.1  # of BERT's attention weights; 0 lets the fused kernel run
-    mirror: bool = False  # half of the photos are mirrored
+    views: int = 1  # of each photo: itself, then mirrored, then augmented ones (`features.py`)
     word_weight: float = 0.0  # photos against single words and phrases of their captions
     phrase_share: float = 0.3  # of those, how many are two-word phrases
     text_negatives: int = 0  # frequent words said of no photo, added to each step's words
@@ -131,7 +131,7 @@ STAGE2_PRESETS = {
         batch_size=128,
         learning_rate=4e-5,
         visual_learning_rate=2.4e-4,
-        tail_learning_rate=4e-5,
+        tail_learning_rate=8e-5,
         betas=(0.9, 0.98),
         weight_decay=1e-4,
         schedule="cosine",
@@ -145,7 +145,7 @@ STAGE2_PRESETS = {
         head_gain=0.1,
         learn_scale=True,
         max_caption_tokens=24,
-        mirror=True,
+        views=12,
         word_weight=1.0,
         text_negatives=128,
         distill_weight=20.0,
@@ -168,7 +168,7 @@ STAGE2_PRESETS = {
         head_gain=0.1,
         learn_scale=True,
         max_caption_tokens=16,
-        mirror=True,
+        views=3,
         word_weight=1.0,
         text_negatives=8,
         distill_weight=20.0,
@@ -182,7 +182,7 @@ STAGE2_PRESETS["compact-gpu"] = dataclasses.replace(
     STAGE2_PRESETS["compact"],
     epochs=8,
     validate_every=2,
-    tail_learning_rate=8e-5,
+    views=2,
     trunk="mobilenet_v2_learned",
 )
 
@@ -191,10 +191,11 @@ STAGE2_PRESETS["compact-gpu"] = dataclasses.replace(
 FIRST_PASS_PRESETS = {
     "compact": dataclasses.replace(
         STAGE2_PRESETS["compact"],
-        epochs=10,
+        epochs=20,
+        validate_every=2,
         learning_rate=1e-4,
         visual_learning_rate=6e-4,
-        tail_learning_rate=1e-4,
+        tail_learning_rate=2e-4,
         lexical_weight=0.0,
         property_weight=0.3,
     ),
@@ -203,7 +204,7 @@ FIRST_PASS_PRESETS["compact-gpu"] = dataclasses.replace(
     FIRST_PASS_PRESETS["compact"],
     epochs=30,
     validate_every=5,
-    tail_learning_rate=2e-4,
+    views=2,
     trunk="mobilenet_v2_learned",
 )
 

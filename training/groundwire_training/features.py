@@ -1,8 +1,8 @@
-"""Feature cache of a frozen trunk: each photo's grid and its mirror image's, memory-mapped.
+"""Feature cache of a frozen trunk: the grids of each photo's views, memory-mapped.
 
-A cache is `<name>.npy`, float16 [N, 2, P, C] (0: photo, 1: mirrored), and `<name>.json`, which names the
-photos row by row, the trunk and the hash of its weights. The JSON is written last: without it the cache
-does not exist, so a killed run never leaves half of one behind.
+A cache is `<name>.npy`, float16 [N, V, P, C] (view 0: the photo, 1: its mirror image, then augmented ones, every
+other one mirrored), and `<name>.json`, which names the photos row by row, the trunk and the hash of its weights.
+The JSON is written last: without it the cache does not exist, so a killed run never leaves half of one behind.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from .augment import random_crop, relight
 from .data import CaptionedSplit, load_split
 from .distributed import join_processes, main_process_first
 from .images import iterate_photos
@@ -27,11 +28,12 @@ from .trunk import GRIDS, default_weights, load_trunk, to_input
 
 log = logging.getLogger(__name__)
 BATCH = 32
+AUGMENTED = 2  # the first augmented view
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Grids of the photos in `files`; `grids[i, 1]` is the mirrored photo's."""
+    """Grids of the photos in `files`; `grids[i, 0]` is that of the photo as it is."""
 
     files: list[str]
     grids: np.ndarray
@@ -44,9 +46,9 @@ class FeatureCache:
             raise ValueError(f"photos: {len(missing)} of {len(files)} are missing, the first is {missing[0]}")
         return np.array([index[name] for name in files])
 
-    def read(self, rows: np.ndarray, mirrored: np.ndarray, device: torch.device) -> torch.Tensor:
-        """float32 [B, P, C]; `mirrored` is 0 or 1 per row."""
-        return torch.from_numpy(self.grids[rows, mirrored]).to(device).float()
+    def read(self, rows: np.ndarray, views: np.ndarray, device: torch.device) -> torch.Tensor:
+        """float32 [B, P, C]; `views` names a view per row."""
+        return torch.from_numpy(self.grids[rows, views]).to(device).float()
 
 
 Photos = Callable[[list[RecordLog]], Iterator[tuple[str, np.ndarray]]]
@@ -61,47 +63,56 @@ class Recipe:
     iterate: Photos
     trunk: str
     weights: Path | None
+    views: int
 
 
 def cache_splits(
-    data: Path, *, folder: Path, trunk: str, weights: Path | None, max_photos: int | None = None
+    data: Path, *, folder: Path, trunk: str, weights: Path | None, views: int, max_photos: int | None = None
 ) -> tuple[dict[str, CaptionedSplit], dict[str, FeatureCache]]:
-    """The captioned training and validation photos and their caches, by split."""
+    """The captioned training and validation photos and their caches, by split; validation has one view."""
     splits = {name: load_split(data, name, max_photos) for name in ("train", "val")}
     weights = weights or default_weights(data, trunk)
     suffix = "" if max_photos is None else f"-{max_photos}"
     caches = {
-        name: cache_split(split, name=name + suffix, folder=folder, trunk=trunk, weights=weights)
+        name: cache_split(
+            split,
+            name=name + suffix,
+            folder=folder,
+            trunk=trunk,
+            weights=weights,
+            views=views if name == "train" else 1,
+        )
         for name, split in splits.items()
     }
     return splits, caches
 
 
 def cache_split(
-    split: CaptionedSplit, *, name: str, folder: Path, trunk: str, weights: Path | None
+    split: CaptionedSplit, *, name: str, folder: Path, trunk: str, weights: Path | None, views: int
 ) -> FeatureCache:
-    """Opens the cache of a split, after computing it where it is missing or of another trunk."""
+    """Opens the cache of a split, after computing it where it is missing, of another trunk or of fewer views."""
     recipe = Recipe(
         files=split.files,
         sources=split.sources,
         iterate=lambda logs: iterate_photos(split.sources, logs),
         trunk=trunk,
         weights=weights,
+        views=views,
     )
     return cache_photos(recipe, folder / f"{name}-{trunk}")
 
 
 def cache_photos(recipe: Recipe, stem: Path) -> FeatureCache:
-    """Opens the cache `stem`, after the main process has computed it where it is missing or of another
-    trunk."""
+    """Opens the cache `stem`, after the main process has computed it where it is missing, of another trunk or
+    of fewer views."""
     module = load_trunk(recipe.trunk, recipe.weights).eval()
     sources = [source.name for source in recipe.sources]
     described = {"trunk": recipe.trunk, "weights": hash_module(module), "sources": sources}
     with main_process_first():
-        return open_cache(stem, described) or compute_cache(recipe, module, stem, described)
+        return open_cache(stem, described, recipe.views) or compute_cache(recipe, module, stem, described)
 
 
-def open_cache(stem: Path, described: dict) -> FeatureCache | None:
+def open_cache(stem: Path, described: dict, views: int) -> FeatureCache | None:
     meta_file = stem.with_name(stem.name + ".json")
     if not meta_file.is_file():
         return None
@@ -109,7 +120,11 @@ def open_cache(stem: Path, described: dict) -> FeatureCache | None:
     if {key: meta.get(key) for key in described} != described:
         log.warning("feature cache %s was made from other photos or weights: computing it anew", stem.name)
         return None
-    return FeatureCache(meta["files"], np.load(stem.with_name(stem.name + ".npy"), mmap_mode="r"))
+    if meta.get("views", 0) < views:
+        log.warning("feature cache %s has fewer than %d views: computing it anew", stem.name, views)
+        return None
+    grids = np.load(stem.with_name(stem.name + ".npy"), mmap_mode="r")
+    return FeatureCache(meta["files"], grids[:, :views])
 
 
 def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict) -> FeatureCache:
@@ -119,7 +134,7 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
     module = module.to(device)
     wanted = set(recipe.files)
     array_file = stem.with_name(stem.name + ".npy")
-    shape = (len(recipe.files), 2, grid.positions, grid.channels)
+    shape = (len(recipe.files), recipe.views, grid.positions, grid.channels)
     grids = np.lib.format.open_memmap(array_file, "w+", np.float16, shape)
     files: list[str] = []
     logs: list[RecordLog] = []
@@ -127,7 +142,11 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
 
     def flush() -> None:
         first = len(files) - len(batch)
-        grids[first : len(files)] = both_sides(module, np.stack(batch), device)
+        # A generator of their own: whether a cache was there must not change what is drawn after it.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(first)
+            for view in range(recipe.views):
+                grids[first : len(files), view] = see_view(module, np.stack(batch), view, device)
         batch.clear()
 
     for file, pixels in tqdm(recipe.iterate(logs), total=len(recipe.files), desc=stem.name, unit="photo"):
@@ -139,7 +158,7 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
     if batch:
         flush()
     grids.flush()
-    meta = {**described, "files": files, "skipped": [entry.report() for entry in logs if entry.bad]}
+    meta = {**described, "views": recipe.views, "files": files, "skipped": [entry.report() for entry in logs if entry.bad]}
     partial = stem.with_name(stem.name + ".json.partial")
     partial.write_text(json.dumps(meta, indent=1), encoding="utf-8")
     partial.replace(stem.with_name(stem.name + ".json"))
@@ -147,12 +166,16 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
 
 
 @torch.inference_mode()
-def both_sides(module: nn.Module, pixels: np.ndarray, device: torch.device) -> np.ndarray:
-    """uint8 [B, H, W, 3] -> float16 [B, 2, P, C]"""
-    image = to_input(torch.from_numpy(pixels).to(device))
+def see_view(module: nn.Module, pixels: np.ndarray, view: int, device: torch.device) -> np.ndarray:
+    """uint8 [B, H, W, 3] -> float16 [B, P, C]"""
+    image = to_input(torch.from_numpy(pixels))
+    if view >= AUGMENTED:
+        image = relight(random_crop(image))
+    if view % 2:
+        image = image.flip(3)
     with torch.autocast(device.type, torch.bfloat16):
-        sides = [module(view) for view in (image, image.flip(3))]
-    return torch.stack(sides, dim=1).to(torch.float16).cpu().numpy()
+        grid_bpc = module(image.to(device))
+    return grid_bpc.to(torch.float16).cpu().numpy()
 
 
 def hash_module(module: nn.Module) -> str:

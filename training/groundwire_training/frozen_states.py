@@ -1,6 +1,6 @@
 """States of the frozen streams, computed once and memory-mapped: an epoch of stage 4 then takes seconds.
 
-`<name>.grids.npy` is float16 [N, 2, P, D] (0: photo, 1: mirrored), `<name>.trunk.npy` float16 [N, 2, C] the
+`<name>.grids.npy` is float16 [N, V, P, D] (the feature cache's views), `<name>.trunk.npy` float16 [N, V, C] the
 means of the trunk's own grids, `<name>.tokens.npy` float16 [S, D] the tokens of all captions of all photos one
 after another; `<name>.json` says where each begins. The JSON is written last and names the weights that the
 states came from.
@@ -61,9 +61,9 @@ class FrozenStates:
             mask[row, : end - start] = 1
         return torch.from_numpy(tokens).float(), mask
 
-    def read_photos(self, photos: np.ndarray, mirrored: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Grids [B, P, D] and trunk means [B, C], float32; `mirrored` is 0 or 1 per row."""
-        grids, trunk = self.grids[photos, mirrored], self.trunk[photos, mirrored]
+    def read_photos(self, photos: np.ndarray, views: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Grids [B, P, D] and trunk means [B, C], float32; `views` names a view per row."""
+        grids, trunk = self.grids[photos, views], self.trunk[photos, views]
         return torch.from_numpy(grids).float(), torch.from_numpy(trunk).float()
 
 
@@ -106,18 +106,18 @@ def cache_states(
 
 
 def write_grids(grids_file: Path, trunk_file: Path, rows: np.ndarray, cache: FeatureCache, see: See) -> None:
-    shape = (len(rows), 2)
+    shape = (len(rows), cache.grids.shape[1])
     trunk = open_memmap(trunk_file, "w+", np.float16, (*shape, cache.grids.shape[-1]))
     grids: np.memmap | None = None
     for start in tqdm(range(0, len(rows), PHOTO_BATCH), desc=grids_file.name, mininterval=5):
         block = rows[start : start + PHOTO_BATCH]
-        for side in (0, 1):
-            raw = cache.read(block, np.full(len(block), side), torch.device("cpu"))
+        for view in range(shape[1]):
+            raw = cache.read(block, np.full(len(block), view), torch.device("cpu"))
             seen = see(raw).to(torch.float16).cpu().numpy()
             if grids is None:
                 grids = open_memmap(grids_file, "w+", np.float16, (*shape, *seen.shape[1:]))
-            grids[start : start + len(block), side] = seen
-            trunk[start : start + len(block), side] = raw.mean(1).numpy()
+            grids[start : start + len(block), view] = seen
+            trunk[start : start + len(block), view] = raw.mean(1).numpy()
     assert grids is not None, "a split holds at least one photo"
     for array in (grids, trunk):
         array.flush()

@@ -72,6 +72,7 @@ def open_cached(
         iterate=lambda logs: iterate_labeled(photos, logs),
         trunk=config.trunk,
         weights=weights,
+        views=2,
     )
     return cache_photos(recipe, folder / f"classes-{split}-{len(photos)}-{config.trunk}")
 

@@ -99,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
         folder=cache_folder,
         trunk=config.trunk,
         weights=args.trunk_weights,
+        views=config.views,
         max_photos=config.max_photos,
     )
     words = load_word_sources(args, config)
@@ -253,9 +254,7 @@ class Stage2:
         first = (step * config.accumulation + part) * config.batch_size
         photos = order[first : first + config.batch_size]
         captions = [self.draw_caption(photo, draw) for photo in photos]
-        mirrored = (
-            draw.integers(2, size=len(photos)) if config.mirror else np.zeros(len(photos), dtype=np.int64)
-        )
+        views = draw.integers(config.views, size=len(photos))
         words = self.vocabulary.draw(photos, draw, config)
         mine = rank_slice(len(photos), rank, world)
         my_words = rank_slice(len(words), rank, world)
@@ -265,7 +264,7 @@ class Stage2:
         properties, shares_ov = self.draw_properties(draw, rank, world)
         device = self.device
         return TwoStreamBatch(
-            grid_bpc=self.caches["train"].read(self.rows["train"][photos[mine]], mirrored[mine], device),
+            grid_bpc=self.caches["train"].read(self.rows["train"][photos[mine]], views[mine], device),
             captions=self.encode(captions, config.max_caption_tokens, mine),
             words=self.encode([self.vocabulary.texts[w] for w in words], MAX_WORD_TOKENS, my_words),
             positive_bw=positive.to(device),

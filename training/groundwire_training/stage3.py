@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         folder=args.features or args.run_dir / "features",
         trunk=stage2_config(args.run_dir).trunk,
         weights=args.trunk_weights,
+        views=config.views,
         max_photos=config.max_photos,
     )
     folder = args.run_dir / "prepare"
@@ -183,9 +184,7 @@ class Stage3:
         order = epoch_order(config.seed, epoch, len(self.photos["train"]))
         first = (step * config.accumulation + part) * config.batch_size
         chosen = order[first : first + config.batch_size]
-        mirrored = (
-            draw.integers(2, size=len(chosen)) if config.mirror else np.zeros(len(chosen), dtype=np.int64)
-        )
+        views = draw.integers(config.views, size=len(chosen))
         mine = rank_slice(len(chosen), rank, world)
         text_rows = {
             source: torch.from_numpy(draw.integers(len(table), size=config.text_pairs))
@@ -195,7 +194,7 @@ class Stage3:
         plain = draw_frequent(len(self.plain_words), config.distill_words, draw)
         my_text_rows = {s: rows[rank_slice(len(rows), rank, world)] for s, rows in text_rows.items()}
         my_plain = plain[rank_slice(len(plain), rank, world)]
-        batch = self.assemble("train", chosen[mine], mirrored[mine], my_text_rows, my_plain)
+        batch = self.assemble("train", chosen[mine], views[mine], my_text_rows, my_plain)
         return dataclasses.replace(
             batch,
             text_rows=text_rows,
@@ -210,7 +209,7 @@ class Stage3:
         self,
         split: str,
         chosen: np.ndarray,
-        mirrored: np.ndarray,
+        views: np.ndarray,
         text_rows: dict[str, Tensor],
         plain: np.ndarray,
     ) -> RelationalBatch:
@@ -225,7 +224,7 @@ class Stage3:
             texts += [self.names[i] for i in used.tolist()]
         texts += [self.plain_words[i] for i in plain]
         ids, mask = encode_texts(self.tokenizer, texts, MAX_TEXT_TOKENS)
-        grid = self.caches[split].read(self.rows[split][chosen], mirrored, self.device)
+        grid = self.caches[split].read(self.rows[split][chosen], views, self.device)
         batch = RelationalBatch(
             grid_bpc=grid,
             texts=Texts(ids.to(self.device), mask.to(self.device)),

@@ -30,7 +30,7 @@ class Stage3Config(LoopConfig):
     distill_words: int = 0
     plain_words: int | None = None  # only the most frequent words of the list; None: all
     word_pooling: str = "content"
-    mirror: bool = False
+    views: int = 1  # of each photo: itself, then mirrored, then augmented ones (`features.py`)
 
 
 STAGE3_PRESETS = {

@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         folder=args.features or args.run_dir / "features",
         trunk=stage2.trunk,
         weights=args.trunk_weights,
+        views=config.views,
         max_photos=config.max_photos,
     )
     states = {name: frozen_states(args, name, config, splits[name], caches[name]) for name in splits}
@@ -105,7 +106,7 @@ def frozen_states(
         split,
         cache,
         stem=args.run_dir / NAME / "states" / name,
-        fingerprint=states_fingerprint(language, visual, config, cache.files),
+        fingerprint=states_fingerprint(language, visual, config, cache),
         encode=encode,
         see=see,
         read=read,
@@ -113,10 +114,10 @@ def frozen_states(
 
 
 def states_fingerprint(
-    language: BertModel, visual: VisualStream, config: Stage4Config, files: list[str]
+    language: BertModel, visual: VisualStream, config: Stage4Config, cache: FeatureCache
 ) -> str:
-    """Changes with whatever changes a state: weights, precision, truncation, photos."""
-    digest = hashlib.sha256(repr((config.bf16, config.max_caption_tokens, files)).encode())
+    """Changes with whatever changes a state: weights, precision, truncation, photos and their views."""
+    digest = hashlib.sha256(repr((config.bf16, config.max_caption_tokens, cache.files, cache.grids.shape[1])).encode())
     for module in (language, visual):
         for name, tensor in sorted(module.state_dict().items()):
             digest.update(name.encode())
@@ -167,11 +168,9 @@ class Stage4:
         first = (step * config.accumulation + part) * config.batch_size
         photos = order[first : first + config.batch_size]
         captions = np.concatenate([self.draw_captions(photo, draw) for photo in photos])
-        mirrored = (
-            draw.integers(2, size=len(photos)) if config.mirror else np.zeros(len(photos), dtype=np.int64)
-        )
+        views = draw.integers(config.views, size=len(photos))
         mine = rank_slice(len(photos), rank, world)
-        grid, trunk = states.read_photos(photos[mine], mirrored[mine])
+        grid, trunk = states.read_photos(photos[mine], views[mine])
         # All ranks pad to the whole batch's longest caption, so that gathered rows have one shape.
         tokens, mask = states.read_tokens(captions)
         each = config.captions_per_photo

@@ -20,7 +20,7 @@ class Stage4Config(LoopConfig):
     pooling_heads: int = 8
     trunk_skip: bool = False  # the photo's embedding also sees the mean of the trunk's own grid
     captions_per_photo: int = 1  # of a step: more captions are more negatives
-    mirror: bool = False  # half of the photos are mirrored
+    views: int = 1  # of each photo: itself, then mirrored, then augmented ones (`features.py`)
     matchmap_weight: float = 0.0  # refits stage 2's two linear heads to the streams that stage 3 moved
     matchmap_learning_rate: float = 2e-4
     matchmap_rows: int = 64  # of a batch, on one rank, that the refit sees
@@ -46,7 +46,7 @@ STAGE4_PRESETS = {
         pooling="attention",
         trunk_skip=True,
         captions_per_photo=5,
-        mirror=True,
+        views=6,
         matchmap_weight=1.0,
         max_caption_tokens=32,
     ),
@@ -60,11 +60,11 @@ STAGE4_PRESETS = {
         learn_sigma=True,
         pooling="attention",
         captions_per_photo=2,
-        mirror=True,
+        views=2,
         matchmap_weight=1.0,
         matchmap_rows=8,
         max_caption_tokens=16,
     ),
 }
 # The trunk's own grid is the photo there: its mean says nothing.
-STAGE4_PRESETS["compact-gpu"] = dataclasses.replace(STAGE4_PRESETS["compact"], trunk_skip=False)
+STAGE4_PRESETS["compact-gpu"] = dataclasses.replace(STAGE4_PRESETS["compact"], trunk_skip=False, views=2)
