@@ -158,7 +158,12 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
     if batch:
         flush()
     grids.flush()
-    meta = {**described, "views": recipe.views, "files": files, "skipped": [entry.report() for entry in logs if entry.bad]}
+    meta = {
+        **described,
+        "views": recipe.views,
+        "files": files,
+        "skipped": [entry.report() for entry in logs if entry.bad],
+    }
     partial = stem.with_name(stem.name + ".json.partial")
     partial.write_text(json.dumps(meta, indent=1), encoding="utf-8")
     partial.replace(stem.with_name(stem.name + ".json"))

@@ -1,7 +1,7 @@
 """States of the frozen streams, computed once and memory-mapped: an epoch of stage 4 then takes seconds.
 
-`<name>.grids.npy` is float16 [N, V, P, D] (the feature cache's views), `<name>.trunk.npy` float16 [N, V, C] the
-means of the trunk's own grids, `<name>.tokens.npy` float16 [S, D] the tokens of all captions of all photos one
+`<name>.grids.npy` is float16 [N, V, P, D] (the feature cache's views), `<name>.alone.npy` float16 [N, V, D] the
+means of its positions before the spatial attention, `<name>.tokens.npy` float16 [S, D] the tokens of all captions of all photos one
 after another; `<name>.json` says where each begins. The JSON is written last and names the weights that the
 states came from.
 """
@@ -26,10 +26,10 @@ from .two_stream import Texts
 
 PHOTO_BATCH = 64
 CAPTION_BATCH = 256
-ARRAYS = ("grids.npy", "trunk.npy", "tokens.npy")
+ARRAYS = ("grids.npy", "alone.npy", "tokens.npy")
 
-# trunk grids [B, P, C] -> visual stream's [B, P, D]; texts -> last layer's tokens [B, T, D]
-See = Callable[[Tensor], Tensor]
+# trunk grids [B, P, C] -> visual stream's [B, P, D], after and before its attention; texts -> last layer's tokens [B, T, D]
+See = Callable[[Tensor], tuple[Tensor, Tensor]]
 Read = Callable[[Texts], Tensor]
 Encode = Callable[[Sequence[str]], Texts]
 
@@ -39,7 +39,7 @@ class FrozenStates:
     """One split. Caption c of photo i has the tokens `starts[first[i] + c]` to the next start."""
 
     grids: np.ndarray
-    trunk: np.ndarray
+    alone: np.ndarray
     tokens: np.ndarray
     starts: np.ndarray  # int64 [captions + 1]
     first: np.ndarray  # int64 [photos + 1]: index of each photo's first caption
@@ -62,9 +62,9 @@ class FrozenStates:
         return torch.from_numpy(tokens).float(), mask
 
     def read_photos(self, photos: np.ndarray, views: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Grids [B, P, D] and trunk means [B, C], float32; `views` names a view per row."""
-        grids, trunk = self.grids[photos, views], self.trunk[photos, views]
-        return torch.from_numpy(grids).float(), torch.from_numpy(trunk).float()
+        """Grids [B, P, D] and means before the attention [B, D], float32; `views` names a view per row."""
+        grids, alone = self.grids[photos, views], self.alone[photos, views]
+        return torch.from_numpy(grids).float(), torch.from_numpy(alone).float()
 
 
 def cache_states(
@@ -88,38 +88,39 @@ def cache_states(
         # Several ranks may compute at once: each writes files of its own and renames them whole.
         own = file(str(os.getpid()))
         own.parent.mkdir(parents=True, exist_ok=True)
-        write_grids(file("grids.npy", own), file("trunk.npy", own), cache.rows(split.files), cache, see)
+        write_grids(file("grids.npy", own), file("alone.npy", own), cache.rows(split.files), cache, see)
         lengths = write_tokens(file("tokens.npy", own), split, encode, read)
         counts = [len(captions) for captions in split.captions]
         meta = {"fingerprint": fingerprint, "lengths": lengths, "counts": counts}
         file("json", own).write_text(json.dumps(meta), encoding="utf-8")
         for ending in (*ARRAYS, "json"):
             file(ending, own).replace(file(ending))
-    grids, trunk, tokens = (np.load(file(ending), mmap_mode="r") for ending in ARRAYS)
+    grids, alone, tokens = (np.load(file(ending), mmap_mode="r") for ending in ARRAYS)
     return FrozenStates(
         grids=grids,
-        trunk=trunk,
+        alone=alone,
         tokens=tokens,
         starts=np.concatenate([[0], np.cumsum(meta["lengths"])]),
         first=np.concatenate([[0], np.cumsum(meta["counts"])]),
     )
 
 
-def write_grids(grids_file: Path, trunk_file: Path, rows: np.ndarray, cache: FeatureCache, see: See) -> None:
+def write_grids(grids_file: Path, alone_file: Path, rows: np.ndarray, cache: FeatureCache, see: See) -> None:
     shape = (len(rows), cache.grids.shape[1])
-    trunk = open_memmap(trunk_file, "w+", np.float16, (*shape, cache.grids.shape[-1]))
     grids: np.memmap | None = None
+    alone: np.memmap | None = None
     for start in tqdm(range(0, len(rows), PHOTO_BATCH), desc=grids_file.name, mininterval=5):
         block = rows[start : start + PHOTO_BATCH]
         for view in range(shape[1]):
             raw = cache.read(block, np.full(len(block), view), torch.device("cpu"))
-            seen = see(raw).to(torch.float16).cpu().numpy()
-            if grids is None:
+            seen, before = (part.float().cpu().numpy() for part in see(raw))
+            if grids is None or alone is None:
                 grids = open_memmap(grids_file, "w+", np.float16, (*shape, *seen.shape[1:]))
+                alone = open_memmap(alone_file, "w+", np.float16, (*shape, seen.shape[2]))
             grids[start : start + len(block), view] = seen
-            trunk[start : start + len(block), view] = raw.mean(1).numpy()
-    assert grids is not None, "a split holds at least one photo"
-    for array in (grids, trunk):
+            alone[start : start + len(block), view] = before.mean(1)
+    assert grids is not None and alone is not None, "a split holds at least one photo"
+    for array in (grids, alone):
         array.flush()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import cross_entropy, embedding_bag, normalize
+from torch.nn.functional import cross_entropy, embedding_bag, linear, normalize
 
 GPU_ELEMENTS = 1 << 26  # of a tensor that a loss puts up at once
 
@@ -34,7 +34,11 @@ class BestPosition(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, grid_bpd: Tensor, tokens_nd: Tensor) -> Tensor:
         ctx.at_once = photos_at_once(grid_bpd, len(tokens_nd))
-        blocks = [(part @ tokens_nd.T).max(1) for part in grid_bpd.split(ctx.at_once)]
+        if uses_onednn(tokens_nd):
+            packed = tokens_nd.to_mkldnn()
+            blocks = [best_by_onednn(photo_pd, packed) for photo_pd in grid_bpd]
+        else:
+            blocks = [(part @ tokens_nd.T).max(1) for part in grid_bpd.split(ctx.at_once)]
         where_bn = torch.cat([where for _, where in blocks])
         ctx.save_for_backward(grid_bpd, tokens_nd, where_bn)
         return torch.cat([best for best, _ in blocks])
@@ -50,11 +54,43 @@ class BestPosition(torch.autograd.Function):
         tokens_slope = embedding_bag(
             rows_bn.T.contiguous(), grid.flatten(0, 1), mode="sum", per_sample_weights=slope.T.contiguous()
         )
-        grid_slope = torch.zeros_like(grid)
-        for rows, slopes in zip(rows_bn.split(ctx.at_once), slope.split(ctx.at_once), strict=True):
-            sources = (tokens * slopes.unsqueeze(2)).flatten(0, 1)
-            grid_slope.flatten(0, 1).index_add_(0, rows.flatten(), sources)
+        grid_slope = torch.cat(
+            [
+                sum_by_row(where, slopes, tokens, positions=grid.shape[1])
+                for where, slopes in zip(where_bn.split(ctx.at_once), slope.split(ctx.at_once), strict=True)
+            ]
+        )
         return grid_slope.to(grid_bpd.dtype), tokens_slope.to(tokens_nd.dtype)
+
+
+def uses_onednn(tokens_nd: Tensor) -> bool:
+    """PyTorch leaves float32 products to MKL, which is half as fast on processors that are not Intel's."""
+    plain = tokens_nd.device.type == "cpu" and tokens_nd.dtype == torch.float32
+    return plain and not torch.is_autocast_enabled("cpu") and torch.backends.mkldnn.is_available()
+
+
+def best_by_onednn(photo_pd: Tensor, packed_nd: Tensor) -> tuple[Tensor, Tensor]:
+    """Largest products [1, N] over a photo's positions, and where they are."""
+    products_np = linear(packed_nd, photo_pd.contiguous().to_mkldnn()).to_dense()
+    best_n, where_n = products_np.max(1)
+    return best_n.unsqueeze(0), where_n.unsqueeze(0)
+
+
+def sum_by_row(where_bn: Tensor, slope_bn: Tensor, tokens_nd: Tensor, *, positions: int) -> Tensor:
+    """[b, P, D]: at each position of each photo the sum of the tokens that were best there, times their slopes."""
+    photos, count = where_bn.shape
+    first_b1 = torch.arange(photos, device=where_bn.device).unsqueeze(1) * positions
+    rows = (where_bn + first_b1).flatten()
+    order = rows.argsort(stable=True)
+    tokens_at = torch.bincount(rows, minlength=photos * positions)
+    sums = embedding_bag(
+        order % count,
+        tokens_nd,
+        tokens_at.cumsum(0) - tokens_at,
+        mode="sum",
+        per_sample_weights=slope_bn.flatten()[order],
+    )
+    return sums.unflatten(0, (photos, positions))
 
 
 def photos_at_once(grid_bpd: Tensor, tokens: int) -> int:

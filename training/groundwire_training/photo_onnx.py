@@ -29,10 +29,10 @@ class VisualGraph(nn.Module):
         self.trunk, self.visual, self.head = trunk, visual, head
 
     def forward(self, image_b3hw: Tensor) -> tuple[Tensor, Tensor]:
-        grid_bpc = self.trunk(image_b3hw)
-        grid_bpd = self.visual(grid_bpc)
+        alone_bpd = self.visual.embed(self.trunk(image_b3hw))
+        grid_bpd = self.visual.attention(alone_bpd)
         every_bp = torch.ones_like(grid_bpd[:, :, 0], dtype=torch.long)
-        return grid_bpd, self.head(grid_bpd, every_bp, grid_bpc.mean(1))
+        return grid_bpd, self.head(grid_bpd, every_bp, alone_bpd.mean(1))
 
 
 class GroundingGraph(nn.Module):

@@ -23,7 +23,7 @@ class RetrievalBatch:
     """One rank's photos and their captions, photo by photo, as states of the frozen streams."""
 
     grid_bpd: Tensor
-    trunk_bc: Tensor  # mean of the trunk's grid
+    alone_bd: Tensor  # mean of the positions before the spatial attention
     tokens_btd: Tensor
     mask_bt: Tensor
 
@@ -41,7 +41,7 @@ class PooledHead(nn.Module):
     The projection is a frozen copy: only what follows it learns.
     """
 
-    def __init__(self, projection: nn.Linear, config: Stage4Config, *, trunk_channels: int = 0) -> None:
+    def __init__(self, projection: nn.Linear, config: Stage4Config, *, skip: bool = False) -> None:
         super().__init__()
         width = projection.out_features
         if config.pooling not in POOLINGS:
@@ -58,9 +58,9 @@ class PooledHead(nn.Module):
         if self.weigh is not None:
             nn.init.zeros_(self.weigh.weight)
             nn.init.zeros_(self.weigh.bias)
-        self.skip = nn.Linear(trunk_channels, width) if trunk_channels else None
+        self.skip = nn.Linear(width, width) if skip else None
 
-    def forward(self, states_bnd: Tensor, mask_bn: Tensor, trunk_bc: Tensor | None = None) -> Tensor:
+    def forward(self, states_bnd: Tensor, mask_bn: Tensor, alone_bd: Tensor | None = None) -> Tensor:
         """Not normalised, [B, D]. What is linear is done once: after pooling, and on the weights."""
         hidden_bnd = torch.relu(self.project(states_bnd))
         if self.weigh is None:
@@ -71,7 +71,7 @@ class PooledHead(nn.Module):
         masked_bnh = scores_bnh.float().masked_fill(mask_bn.unsqueeze(-1) == 0, float("-inf"))
         weights_bhn = masked_bnh.softmax(1).to(hidden_bnd.dtype).transpose(1, 2)
         pooled_bd = self.own_shares(self.out(weights_bhn @ self.dropout(hidden_bnd)))
-        return pooled_bd if self.skip is None else pooled_bd + self.skip(self.dropout(trunk_bc)).float()
+        return pooled_bd if self.skip is None else pooled_bd + self.skip(self.dropout(alone_bd)).float()
 
     def project(self, states_bnd: Tensor) -> Tensor:
         if self.projection is None:
@@ -95,12 +95,10 @@ class PooledHead(nn.Module):
 class Retrieval(nn.Module):
     """Both pooled heads, sigma, and the matchmap's two linear heads, which share nothing with them."""
 
-    def __init__(
-        self, query: nn.Linear, key: nn.Linear, match: SharedHeads, config: Stage4Config, trunk_channels: int
-    ) -> None:
+    def __init__(self, query: nn.Linear, key: nn.Linear, match: SharedHeads, config: Stage4Config) -> None:
         super().__init__()
         self.text = PooledHead(query, config)
-        self.photo = PooledHead(key, config, trunk_channels=trunk_channels if config.trunk_skip else 0)
+        self.photo = PooledHead(key, config, skip=config.attention_skip)
         self.log_sigma = nn.Parameter(torch.tensor(math.log(config.sigma)), requires_grad=config.learn_sigma)
         self.match = match
         self.captions_per_photo = config.captions_per_photo
@@ -109,7 +107,7 @@ class Retrieval(nn.Module):
 
     def forward(self, batch: RetrievalBatch) -> RetrievalOutput:
         return RetrievalOutput(
-            photo_bd=self.embed_photos(batch.grid_bpd, batch.trunk_bc),
+            photo_bd=self.embed_photos(batch.grid_bpd, batch.alone_bd),
             text_bd=self.text(batch.tokens_btd, batch.mask_bt),
             matched_grid_bpd=self.match.visual(batch.grid_bpd[: self.matched_rows]),
             matched_tokens_btd=self.match.language(self.matched(batch.tokens_btd)),
@@ -119,9 +117,9 @@ class Retrieval(nn.Module):
         """Of what is given for every caption: the first captions of the photos that the refit sees."""
         return captions[:: self.captions_per_photo][: self.matched_rows]
 
-    def embed_photos(self, grid_bpd: Tensor, trunk_bc: Tensor) -> Tensor:
+    def embed_photos(self, grid_bpd: Tensor, alone_bd: Tensor) -> Tensor:
         every_bp = torch.ones(grid_bpd.shape[:2], dtype=torch.long, device=grid_bpd.device)
-        return self.photo(grid_bpd, every_bp, trunk_bc)
+        return self.photo(grid_bpd, every_bp, alone_bd)
 
     def sigma(self) -> Tensor:
         return self.log_sigma.exp()

@@ -34,7 +34,6 @@ from .stage2 import load_language
 from .stage4_config import STAGE4_PRESETS, Stage4Config
 from .train_loop import SELECTION, train
 from .trained import STAGE3, load_cross_attention, load_match_heads, load_visual, stage2_config
-from .trunk import GRIDS
 from .two_stream import Texts
 from .visual_stream import VisualStream
 
@@ -74,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     states = {name: frozen_states(args, name, config, splits[name], caches[name]) for name in splits}
     attention = load_cross_attention(args.run_dir)
     match = load_match_heads(args.run_dir, STAGE2)
-    model = Retrieval(attention.query, attention.key, match, config, GRIDS[stage2.trunk].channels)
+    model = Retrieval(attention.query, attention.key, match, config)
     state = train(Stage4(config, model, states), args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
@@ -89,9 +88,10 @@ def frozen_states(
     nn.ModuleList([language, visual]).to(device)
 
     @torch.inference_mode()
-    def see(grid_bpc: Tensor) -> Tensor:
+    def see(grid_bpc: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
-            return visual(grid_bpc.to(device))
+            alone_bpd = visual.embed(grid_bpc.to(device))
+            return visual.attention(alone_bpd), alone_bpd
 
     @torch.inference_mode()
     def read(texts: Texts) -> Tensor:
@@ -117,7 +117,9 @@ def states_fingerprint(
     language: BertModel, visual: VisualStream, config: Stage4Config, cache: FeatureCache
 ) -> str:
     """Changes with whatever changes a state: weights, precision, truncation, photos and their views."""
-    digest = hashlib.sha256(repr((config.bf16, config.max_caption_tokens, cache.files, cache.grids.shape[1])).encode())
+    digest = hashlib.sha256(
+        repr((config.bf16, config.max_caption_tokens, cache.files, cache.grids.shape[1])).encode()
+    )
     for module in (language, visual):
         for name, tensor in sorted(module.state_dict().items()):
             digest.update(name.encode())
@@ -170,12 +172,12 @@ class Stage4:
         captions = np.concatenate([self.draw_captions(photo, draw) for photo in photos])
         views = draw.integers(config.views, size=len(photos))
         mine = rank_slice(len(photos), rank, world)
-        grid, trunk = states.read_photos(photos[mine], views[mine])
+        grid, alone = states.read_photos(photos[mine], views[mine])
         # All ranks pad to the whole batch's longest caption, so that gathered rows have one shape.
         tokens, mask = states.read_tokens(captions)
         each = config.captions_per_photo
         texts = slice(mine.start * each, mine.stop * each)
-        parts = (grid, trunk, tokens[texts], mask[texts])
+        parts = (grid, alone, tokens[texts], mask[texts])
         return RetrievalBatch(*(part.to(self.device) for part in parts))
 
     def draw_captions(self, photo: int, draw: np.random.Generator) -> np.ndarray:
@@ -225,8 +227,8 @@ class Stage4:
 
     def embed_photos(self, states: FrozenStates, block: slice) -> Tensor:
         photos = np.arange(len(states))[block]
-        grid, trunk = states.read_photos(photos, np.zeros_like(photos))
-        return self.model.embed_photos(grid.to(self.device), trunk.to(self.device))
+        grid, alone = states.read_photos(photos, np.zeros_like(photos))
+        return self.model.embed_photos(grid.to(self.device), alone.to(self.device))
 
     def embed_captions(self, states: FrozenStates, captions: np.ndarray) -> Tensor:
         tokens, mask = states.read_tokens(captions)

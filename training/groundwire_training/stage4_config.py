@@ -18,7 +18,7 @@ class Stage4Config(LoopConfig):
     learn_sigma: bool = False  # sigma is then only its start
     pooling: str = "mean"  # "attention": weights per head, learned, that start as the mean
     pooling_heads: int = 8
-    trunk_skip: bool = False  # the photo's embedding also sees the mean of the trunk's own grid
+    attention_skip: bool = False  # the photo's embedding also sees positions as they come to the attention
     captions_per_photo: int = 1  # of a step: more captions are more negatives
     views: int = 1  # of each photo: itself, then mirrored, then augmented ones (`features.py`)
     matchmap_weight: float = 0.0  # refits stage 2's two linear heads to the streams that stage 3 moved
@@ -44,7 +44,7 @@ STAGE4_PRESETS = {
         dropout=0.0,
         learn_sigma=True,
         pooling="attention",
-        trunk_skip=True,
+        attention_skip=True,
         captions_per_photo=5,
         views=6,
         matchmap_weight=1.0,
@@ -66,5 +66,5 @@ STAGE4_PRESETS = {
         max_caption_tokens=16,
     ),
 }
-# The trunk's own grid is the photo there: its mean says nothing.
-STAGE4_PRESETS["compact-gpu"] = dataclasses.replace(STAGE4_PRESETS["compact"], trunk_skip=False, views=2)
+# The cache holds whole photos there: two views of each fill as much as fits.
+STAGE4_PRESETS["compact-gpu"] = dataclasses.replace(STAGE4_PRESETS["compact"], views=2)

@@ -27,7 +27,7 @@ from .retrieval import Retrieval, RetrievalBatch
 from .stage1_config import STAGE1_PRESETS
 from .stage3_config import STAGE3_PRESETS
 from .stage4_config import STAGE4_PRESETS
-from .trunk import GRIDS, load_trunk
+from .trunk import GRIDS, Grid, load_trunk
 from .two_stream import SharedHeads, Texts, TwoStream
 from .visual_stream import make_visual
 
@@ -82,6 +82,12 @@ def random_texts(count: int, tokens: int, device: torch.device) -> Texts:
     return Texts(ids, torch.ones_like(ids))
 
 
+def cached_positions(grid: Grid, shapes: Shapes) -> int:
+    """Of a grid that a tail may still make coarser before the visual stream sees it."""
+    seen = grid.seen.positions
+    return (shapes.positions or seen) * grid.positions // seen
+
+
 def stage1_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticStep:
     config = preset_on(device.type, STAGE1_PRESETS, preset)
     photos = shapes.photos or config.batch_size
@@ -131,7 +137,7 @@ def stage2_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
         position=config.position,
     )
     model = model.to(device).train()
-    cached = torch.randn(photos, shapes.positions or grid.positions, grid.channels, device=device)
+    cached = torch.randn(photos, cached_positions(grid, shapes), grid.channels, device=device)
     captions = random_texts(photos, shapes.tokens or config.max_caption_tokens, device)
 
     def loss(outputs: tuple[Tensor, Tensor]) -> Tensor:
@@ -173,7 +179,7 @@ def stage3_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
         word_pooling=config.word_pooling,
     )
     model = model.to(device).train()
-    batch = random_relations(photos, shapes.positions or grid.positions, grid.channels, device)
+    batch = random_relations(photos, cached_positions(grid, shapes), grid.channels, device)
     return SyntheticStep(
         model=model,
         photos=photos,
@@ -219,12 +225,12 @@ def stage4_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
     grid = GRIDS[stage2.trunk]
     width = make_bert(preset).config.hidden_size
     attention = CrossAttention(width=width, heads=STAGE3_PRESETS[preset].heads, dropout=0.0)
-    model = Retrieval(attention.query, attention.key, SharedHeads(width, stage2), config, grid.channels)
+    model = Retrieval(attention.query, attention.key, SharedHeads(width, stage2), config)
     model = model.to(device).train()
     tokens = shapes.tokens or config.max_caption_tokens
     batch = RetrievalBatch(
         torch.randn(photos, shapes.positions or grid.seen.positions, width, device=device),
-        torch.randn(photos, grid.channels, device=device),
+        torch.randn(photos, width, device=device),
         torch.randn(photos, tokens, width, device=device),
         torch.ones(photos, tokens, dtype=torch.long, device=device),
     )

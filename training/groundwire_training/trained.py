@@ -16,7 +16,6 @@ from .stage2 import NAME as STAGE2
 from .stage2 import load_language
 from .stage3_config import Stage3Config
 from .stage4_config import Stage4Config
-from .trunk import GRIDS
 from .two_stream import SharedHeads
 from .visual_stream import VisualStream, make_visual
 
@@ -65,8 +64,7 @@ def load_retrieval(run_dir: Path) -> Retrieval:
     config = load_config(Stage4Config, run_dir / STAGE4 / "config.json")
     attention = load_cross_attention(run_dir)
     match = load_match_heads(run_dir, STAGE4)
-    channels = GRIDS[stage2_config(run_dir).trunk].channels
-    model = Retrieval(attention.query, attention.key, match, config, channels)
+    model = Retrieval(attention.query, attention.key, match, config)
     folder = checkpoint_folder(run_dir / STAGE4)
     load_module(model.text, folder / "text.safetensors")
     load_module(model.photo, folder / "photo.safetensors")

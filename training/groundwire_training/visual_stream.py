@@ -42,9 +42,13 @@ class VisualStream(nn.Module):
         )
 
     def forward(self, grid_bpc: Tensor) -> Tensor:
+        return self.attention(self.embed(grid_bpc))
+
+    def embed(self, grid_bpc: Tensor) -> Tensor:
+        """Position embeddings [B, P, D] before any position has seen the others."""
         if self.tail is not None:
             grid_bpc = self.tail(grid_bpc)
-        return self.attention(self.embedder(self.input_dropout(grid_bpc)))
+        return self.embedder(self.input_dropout(grid_bpc))
 
 
 def make_visual(

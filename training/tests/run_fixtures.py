@@ -29,7 +29,7 @@ from groundwire_training.two_stream import TwoStream
 PREDICATES = [Predicate("on", ("be on",), "under", 5), Predicate("near", (), None, 3)]
 PREDICATES += [Predicate("under", (), "on", 2), Predicate("hold", (), None, 2)]
 STAGE2 = replace(STAGE2_PRESETS["smoke"], heads=4)
-STAGE4 = replace(STAGE4_PRESETS["smoke"], pooling_heads=4, trunk_skip=True)
+STAGE4 = replace(STAGE4_PRESETS["smoke"], pooling_heads=4, attention_skip=True)
 
 
 def write_run(run: Path) -> Path:
@@ -47,9 +47,7 @@ def write_run(run: Path) -> Path:
         top_layers=1,
         word_pooling="content",
     )
-    retrieval = Retrieval(
-        model.cross_attention.query, model.cross_attention.key, two_stream.heads, STAGE4, 1280
-    )
+    retrieval = Retrieval(model.cross_attention.query, model.cross_attention.key, two_stream.heads, STAGE4)
     streams = {"language": two_stream.language, "visual": two_stream.visual}
     relational = {"cross_attention": model.cross_attention, "grounding": model.grounding, "relations": head}
     searching = {"text": retrieval.text, "photo": retrieval.photo, "match": retrieval.match}

@@ -40,9 +40,9 @@ class TinyTrunk(nn.Module):
 @pytest.fixture(scope="module")
 def retrieval() -> Retrieval:
     torch.manual_seed(0)
-    config = replace(STAGE4_PRESETS["smoke"], trunk_skip=True, pooling_heads=4)
+    config = replace(STAGE4_PRESETS["smoke"], attention_skip=True, pooling_heads=4)
     match = SharedHeads(WIDTH, STAGE2_PRESETS["smoke"])
-    model = Retrieval(nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH), match, config, CHANNELS)
+    model = Retrieval(nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH), match, config)
     for side in (model.text, model.photo):
         nn.init.normal_(side.weigh.weight)
     return model.eval()
@@ -89,10 +89,10 @@ def test_evidence_is_the_inner_product_of_each_word_with_each_position(retrieval
 
 
 def test_a_folded_head_has_one_matrix_less_and_the_same_vectors(retrieval):
-    states, mask, trunk = torch.randn(3, 5, WIDTH), torch.ones(3, 5), torch.randn(3, CHANNELS)
+    states, mask, alone = torch.randn(3, 5, WIDTH), torch.ones(3, 5), torch.randn(3, WIDTH)
     smaller = folded(retrieval.photo)
     torch.testing.assert_close(
-        smaller(states, mask, trunk), retrieval.photo(states, mask, trunk), atol=1e-5, rtol=1e-4
+        smaller(states, mask, alone), retrieval.photo(states, mask, alone), atol=1e-5, rtol=1e-4
     )
     saved = sum(p.numel() for p in retrieval.photo.parameters()) - sum(
         p.numel() for p in smaller.parameters()

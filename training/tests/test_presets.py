@@ -84,7 +84,7 @@ PUBLISHED = {
         "position": "learned",
         "learn_sigma": False,
         "pooling": "mean",
-        "trunk_skip": False,
+        "attention_skip": False,
         "matchmap_weight": 0.0,
     },
 }

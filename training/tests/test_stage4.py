@@ -83,7 +83,7 @@ def toy_states(photos: int, seed: int) -> FrozenStates:
     noise = 0.1 * random.normal(size=grids.shape)
     return FrozenStates(
         grids=(grids + noise).astype(np.float16),
-        trunk=random.normal(size=(photos, 2, 8)).astype(np.float16),
+        alone=random.normal(size=(photos, 2, WIDTH)).astype(np.float16),
         tokens=tokens.astype(np.float16),
         starts=starts,
         first=np.arange(0, 2 * photos + 1, 2),
@@ -93,7 +93,7 @@ def toy_states(photos: int, seed: int) -> FrozenStates:
 def toy_stage(config: Stage4Config) -> Stage4:
     torch.manual_seed(config.seed)
     match = SharedHeads(WIDTH, STAGE2_PRESETS["smoke"])
-    model = Retrieval(nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH), match, config, trunk_channels=8)
+    model = Retrieval(nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH), match, config)
     return Stage4(config, model, {"train": toy_states(64, 0), "val": toy_states(32, 1)})
 
 
@@ -160,7 +160,7 @@ def test_states_are_read_back_as_the_streams_gave_them_and_computed_once(tmp_pat
             stem=tmp_path / "states" / "train",
             fingerprint=fingerprint,
             encode=encode,
-            see=lambda grid: grid * 2,
+            see=lambda grid: (grid * 2, grid * 3),
             read=read,
         )
 
@@ -168,9 +168,9 @@ def test_states_are_read_back_as_the_streams_gave_them_and_computed_once(tmp_pat
     tokens, mask = found.read_tokens([2, 0])
     assert mask.sum(1).tolist() == [5, 3]
     assert tokens[1, :, 0].tolist() == [0, 0.125, 0.25, 0, 0]
-    grid, trunk = found.read_photos(np.array([0]), np.array([1]))
+    grid, alone = found.read_photos(np.array([0]), np.array([1]))
     np.testing.assert_allclose(grid[0], cache.grids[1, 1] * 2)
-    np.testing.assert_allclose(trunk[0], cache.grids[1, 1].astype(np.float32).mean(0), atol=1e-3)
+    np.testing.assert_allclose(alone[0], cache.grids[1, 1].astype(np.float32).mean(0) * 3, atol=2e-3)
     assert [found.captions_of(photo) for photo in (0, 1)] == [2, 1]
     states("one")
     assert len(calls) == 1
