@@ -156,5 +156,5 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def rounded(values: np.ndarray) -> list[float]:
-    """Six significant digits: float32 holds little more, and the file is half as long."""
-    return [float(f"{value:.6g}") for value in values]
+    """Four significant digits: no rating is known better."""
+    return [float(f"{value:.4g}") for value in values]

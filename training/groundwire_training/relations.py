@@ -108,7 +108,9 @@ def load_relations(folder: Path) -> RelationHead:
 
 
 def write_predicates(predicates: Sequence[Predicate], path: Path) -> None:
-    rows = [json.dumps(predicate.to_json(), ensure_ascii=False) for predicate in predicates]
+    rows = [
+        json.dumps(predicate.to_json(), ensure_ascii=False, separators=(",", ":")) for predicate in predicates
+    ]
     path.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
 
 
