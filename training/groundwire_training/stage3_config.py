@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from .config import PAPER_LOOP, SMOKE_PHOTOS, SMOKE_WORDS, LoopConfig
@@ -66,6 +67,7 @@ STAGE3_PRESETS = {
         text_weight=1.0,
         distill_weight=20.0,
         distill_words=128,
+        views=12,
     ),
     "smoke": Stage3Config(
         seed=0,
@@ -87,6 +89,9 @@ STAGE3_PRESETS = {
         plain_words=SMOKE_WORDS,
     ),
 }
+
+# On a GPU the tail augments, and two views of each photo fill as much as fits.
+STAGE3_PRESETS["compact-gpu"] = dataclasses.replace(STAGE3_PRESETS["compact"], views=2)
 
 # How stage 3 ends (`relation_refinement.py`); the paper has no such step.
 RELATION_PRESETS: dict[str, RelationConfig | None] = {

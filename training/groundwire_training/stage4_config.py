@@ -66,5 +66,5 @@ STAGE4_PRESETS = {
         max_caption_tokens=16,
     ),
 }
-# The cache holds whole photos there: two views of each fill as much as fits.
+# On a GPU the cache holds whole photos: two views of each fill as much as fits.
 STAGE4_PRESETS["compact-gpu"] = dataclasses.replace(STAGE4_PRESETS["compact"], views=2)
