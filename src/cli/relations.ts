@@ -74,6 +74,7 @@ async function complete(
     known: (known as { vector: Float32Array }).vector,
     missing,
     predicate: relations.findPredicate(predicate),
+    name: text,
     k: first,
   } as const;
   const [hits] = await relations.complete([query]);

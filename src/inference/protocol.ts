@@ -1,4 +1,5 @@
 import type { RankedQuery } from "../lexicon/rank.js";
+import type { OpenTriple } from "../relations/evidence.js";
 import type { GraphFile } from "./graph.js";
 
 /** What a worker is started with. */
@@ -46,8 +47,8 @@ export interface RelateSettings {
   bias: Float32Array;
   /** R */
   subspace: number;
-  /** [N] each: what an entry of the lexicon starts with where that end of a triple is missing. */
-  priors: { subject: Float32Array; object: Float32Array };
+  /** The training triples, as in `RelationsFile`. */
+  seen: ReadonlyMap<string, string>;
   /** The lexicon that completions rank, as in `SearchSettings`. */
   entries: readonly string[];
   rows: Int8Array;
@@ -126,15 +127,13 @@ export interface CompleteRequest {
   queries: CompletionQuery[];
 }
 
-export interface CompletionQuery extends Omit<RankedQuery, "vector"> {
+export interface CompletionQuery extends Omit<RankedQuery, "vector">, OpenTriple {
   /** [D], the raw vector of the end that is known. */
   known: Float32Array;
-  missing: "subject" | "object";
-  predicate: number;
 }
 
 export interface CompleteReply {
-  /** As in `SearchReply`; `similarities` are relation scores plus priors. */
+  /** As in `SearchReply`; `similarities` are relation scores plus the evidence of the training triples. */
   results: SearchReply["results"];
 }
 

@@ -11,7 +11,7 @@ import type {
 } from "../inference/protocol.js";
 import { createWorkerPool } from "../inference/worker-pool.js";
 import type { NeighborFilter } from "../lexicon/rank.js";
-import { createPriors } from "./priors.js";
+import type { OpenTriple } from "./evidence.js";
 import { createPredicateFinder, type FindPredicate } from "./predicates.js";
 import { createSeenTriples, type SeenTriples } from "./seen-triples.js";
 
@@ -21,12 +21,9 @@ export interface ObjectPair {
   object: Float32Array;
 }
 
-export interface Completion {
+export interface Completion extends OpenTriple {
   /** [D], raw vector of the end that is known. */
   known: Float32Array;
-  missing: "subject" | "object";
-  /** Index of the predicate. */
-  predicate: number;
   /** Best entries to return, at least 1. */
   k: number;
   filter?: NeighborFilter;
@@ -34,7 +31,7 @@ export interface Completion {
 
 export interface CompletionHit {
   text: string;
-  /** Relation score plus the entry's prior, unbounded. */
+  /** Relation score plus what training saw of the entry and of the triple, unbounded. */
   similarity: number;
   /** From 1. */
   rank: number;
@@ -86,7 +83,7 @@ export async function createRelations(
   const settings: RelateSettings = {
     kind: "relate",
     ...{ threads, operators, bias, subspace, ...lexicon },
-    priors: createPriors(file, lexicon.entries),
+    seen: file.seen,
     extra: nestConfig(manifest.session?.configEntries),
     relations: graphFile(bundle, "relations.onnx"),
     grounding: graphFile(bundle, "grounding.onnx"),

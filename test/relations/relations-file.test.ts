@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { parseRelations } from "../../src/bundle/relations-file.js";
-import { createPriors } from "../../src/relations/priors.js";
+import { createEvidence, type OpenTriple } from "../../src/relations/evidence.js";
 import { createSeenTriples } from "../../src/relations/seen-triples.js";
 
 const predicates = [
@@ -29,14 +29,21 @@ test("seen triples are found by pair, in any case, and others have no counts", (
   expect(seen("horse", "man").size).toBe(0);
 });
 
-test("an entry's prior grows with its count at that end alone", () => {
-  const { subject, object } = createPriors(parseRelations({ predicates, operators, triples }), [
-    "man",
-    "horse",
-  ]);
-  expect(subject[0]).toBeCloseTo(0.6 * Math.log(15.1), 5);
-  expect(object[1]).toBeCloseTo(0.6 * Math.log(15.1), 5);
-  expect(subject[1]).toBeCloseTo(0.6 * Math.log(0.1), 5);
+test("an entry gains with its count at that end alone, and with the very triple's", () => {
+  const evidence = createEvidence(parseRelations({ predicates, operators, triples }).seen, ["man", "horse"]);
+  const added = (triple: OpenTriple) => {
+    const scores = new Float32Array(2);
+    evidence.addTo(scores, triple);
+    return scores;
+  };
+  const prior = (count: number) => 0.6 * Math.log(count + 0.1);
+  const riders = added({ missing: "subject", predicate: 1, name: " Horse " });
+  expect(riders[0]).toBeCloseTo(prior(15) + 0.6 * Math.log(13), 5);
+  expect(riders[1]).toBeCloseTo(prior(0), 5);
+  const ridden = added({ missing: "object", predicate: 1, name: "man" });
+  expect(ridden[0]).toBeCloseTo(prior(0), 5);
+  expect(ridden[1]).toBeCloseTo(prior(15) + 0.6 * Math.log(13), 5);
+  expect(added({ missing: "object", predicate: 1, name: "boy" })[1]).toBeCloseTo(prior(15), 5);
 });
 
 test("a file that breaks its format is named with the rule", () => {

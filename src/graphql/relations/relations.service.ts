@@ -84,5 +84,6 @@ export async function completeRelation(request: TripleRequest, context: Context)
     subject == null ? { text: object as string, field: "object" } : { text: subject, field: "subject" };
   const { vector } = await context.vectors.load(known);
   const missing = subject == null ? "subject" : "object";
-  return relations.loaders.completions.load({ known: vector, missing, predicate, k: request.first });
+  const triple = { missing, predicate, name: known.text } as const;
+  return relations.loaders.completions.load({ ...triple, known: vector, k: request.first });
 }

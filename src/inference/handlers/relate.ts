@@ -1,4 +1,5 @@
 import { rank } from "../../lexicon/rank.js";
+import { createEvidence, type Evidence } from "../../relations/evidence.js";
 import type { Graph, OpenGraph } from "../graph.js";
 import type {
   CompleteReply,
@@ -18,17 +19,18 @@ const IMAGINED_ROWS = 1024;
 
 /** Relations between objects that words imagine or that photos show, and the grounding of words in photos. */
 export async function createRelateHandler(settings: RelateSettings, openGraph: OpenGraph) {
-  const { threads, extra, operators, subspace, bias, entries, priors } = settings;
+  const { threads, extra, operators, subspace, bias, entries, seen } = settings;
   const imagine = createImagination(await openGraph(settings.relations, { threads, extra }));
   const grounding = await openGraph(settings.grounding, { threads, extra });
   const columns = transpose(operators, bias.length);
   const pairs = await createProduct(columns, subspace * subspace, threads, openGraph);
   // Imagined for the first completion: a worker that computes unasked cannot be ended cleanly.
-  let lexicon: Promise<Product> | undefined;
+  let lexicon: Promise<{ product: Product; evidence: Evidence }> | undefined;
 
-  async function openLexicon(): Promise<Product> {
+  async function openLexicon() {
     const imagined = await imagineLexicon(settings, imagine);
-    return createProduct(transpose(imagined, entries.length), subspace, threads, openGraph);
+    const product = await createProduct(transpose(imagined, entries.length), subspace, threads, openGraph);
+    return { product, evidence: createEvidence(seen, entries) };
   }
 
   async function score({ subjects, objects, space, count }: ScoreRequest): Promise<ScoreReply> {
@@ -41,7 +43,7 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
   }
 
   async function complete({ queries }: CompleteRequest): Promise<CompleteReply> {
-    const product = await (lexicon ??= openLexicon());
+    const { product, evidence } = await (lexicon ??= openLexicon());
     const known = await imagine(concatenate(queries.map((query) => query.known)), queries.length);
     const wanted = queries.map(({ predicate, missing }, i) => {
       const operator = operators.subarray(predicate * subspace ** 2, (predicate + 1) * subspace ** 2);
@@ -50,8 +52,9 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
     const scores = await product.multiply(concatenate(wanted));
     const size = entries.length;
     const results = queries.map((query, i) => {
+      // The scores are a product's own memory, which nobody reads again.
       const sums = scores.subarray(i * size, (i + 1) * size);
-      addTo(sums, priors[query.missing]);
+      evidence.addTo(sums, query);
       return rank(sums, query, entries);
     });
     return { results };
@@ -118,11 +121,6 @@ function outerProducts(subjects: Float32Array, objects: Float32Array, subspace: 
       outer[i * subspace + j] = (subjects[i] as number) * (objects[first + j] as number);
   }
   return outer;
-}
-
-/** In place: the scores are a product's own memory, which nobody reads again. */
-function addTo(sums: Float32Array, terms: Float32Array): void {
-  for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (terms[i] as number);
 }
 
 /** What the missing end is multiplied with: `r_s R_p` for an object, `R_p r_o` for a subject. */
