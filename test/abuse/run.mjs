@@ -1,9 +1,10 @@
 // `npm run abuse`: every program at full length (half an hour), and docs/RELIABILITY.md.
-// `npm run abuse -- NAME...`: these alone, and no document. The exit status is 1 where a rule is broken.
+// `npm run abuse -- NAME...`: these alone, and their sections of it. The exit status is 1 where a rule is broken.
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { format } from "prettier";
 import { machineAndCommit, root } from "../../bench/harness.mjs";
 import { ensureBuilt, ensureInstalled, requireNode } from "../../scripts/setup.mjs";
 
@@ -34,10 +35,9 @@ if (unknown.length > 0) {
 }
 const names = asked.length > 0 ? asked : Object.keys(PROGRAMS);
 const outcomes = names.map(throwIt);
-if (asked.length === 0) {
-  writeFileSync(join(root, "docs", "RELIABILITY.md"), render(outcomes));
-  console.error("abuse: wrote docs/RELIABILITY.md");
-}
+const document = join(root, "docs", "RELIABILITY.md");
+writeFileSync(document, await format(render(outcomes), { parser: "markdown" }));
+console.error("abuse: wrote docs/RELIABILITY.md");
 process.exit(outcomes.some(({ broken }) => broken.length > 0) ? 1 : 0);
 
 function throwIt(name) {
@@ -69,23 +69,32 @@ function node(...args) {
   throw new Error(`${args.join(" ")} ended with ${status}`);
 }
 
+/** The document with the sections of these outcomes new, and the others as they were. */
 function render(outcomes) {
-  const { machine, commit } = machineAndCommit();
+  const sections = new Map(
+    readFileSync(document, "utf8")
+      .split(/^(?=## )/m)
+      .slice(1)
+      .map((text) => [text.slice(3, text.indexOf("\n")), text]),
+  );
+  for (const outcome of outcomes) sections.set(outcome.name, section(outcome));
+  const written = Object.keys(PROGRAMS).flatMap((name) => sections.get(name) ?? []);
   return `# Reliability
 
 What was thrown at the gateway, with counts, and what must hold. Written by \`npm run abuse\`, which runs the programs of
 \`test/abuse/\` at full length, one after the other; \`npm test\` runs them briefly.
 
-Machine: ${machine}. Commit: ${commit}.
-
-${outcomes.map(section).join("\n")}`;
+${written.join("\n")}`;
 }
 
 function section({ name, about, counts, rules, broken, seconds }) {
+  const { machine, commit } = machineAndCommit();
   const held = rules.map((rule) => `| ${rule} | ${broken.includes(rule) ? "**no**" : "yes"} |`);
   return `## ${name}
 
 ${about}
+
+Machine: ${machine}. Commit: ${commit}.
 
 | rule | holds |
 |---|---|

@@ -445,7 +445,7 @@ export type Query = {
   collection?: Maybe<Collection>;
   /** All collections, in the order of their ids. */
   collections: Array<Collection>;
-  /** The lexicon's entries that best complete a triple of which subject or object is missing. */
+  /** The lexicon's entries that best complete a triple of which subject or object is missing: by the relation's score, and by how often training saw the entry at that end and the very triple. */
   completeRelation?: Maybe<Array<Neighbor>>;
   /** Several terms as one meaning, with its neighbors. */
   compose?: Maybe<Composition>;

@@ -44,7 +44,8 @@ export class RelationsResolver {
 
   @Query(() => [Neighbor], {
     nullable: true,
-    description: "The lexicon's entries that best complete a triple of which subject or object is missing.",
+    description:
+      "The lexicon's entries that best complete a triple of which subject or object is missing: by the relation's score, and by how often training saw the entry at that end and the very triple.",
   })
   completeRelation(
     @Ctx() context: Context,
