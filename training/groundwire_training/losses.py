@@ -66,7 +66,8 @@ class BestPosition(torch.autograd.Function):
 def uses_onednn(tokens_nd: Tensor) -> bool:
     """PyTorch leaves float32 products to MKL, which is half as fast on processors that are not Intel's."""
     plain = tokens_nd.device.type == "cpu" and tokens_nd.dtype == torch.float32
-    return plain and not torch.is_autocast_enabled("cpu") and torch.backends.mkldnn.is_available()
+    both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
+    return plain and both and not torch.is_autocast_enabled("cpu")
 
 
 def best_by_onednn(photo_pd: Tensor, packed_nd: Tensor) -> tuple[Tensor, Tensor]:
