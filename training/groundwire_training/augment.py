@@ -1,4 +1,4 @@
-"""Random crops and light of photos while training; mirroring is the feature cache's.
+"""Random crops and light of photos; mirroring is the feature cache's.
 
 No hue: captions name colors. Shapes: B photos of H x W pixels.
 """

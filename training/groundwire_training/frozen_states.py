@@ -1,9 +1,9 @@
 """States of the frozen streams, computed once and memory-mapped: an epoch of stage 4 then takes seconds.
 
 `<name>.grids.npy` is float16 [N, V, P, D] (the feature cache's views), `<name>.alone.npy` float16 [N, V, D] the
-means of its positions before the spatial attention, `<name>.tokens.npy` float16 [S, D] the tokens of all captions of all photos one
-after another; `<name>.json` says where each begins. The JSON is written last and names the weights that the
-states came from.
+means of its positions before the spatial attention, `<name>.tokens.npy` float16 [S, D] the tokens of all captions
+of all photos one after another; `<name>.json` says where each begins. The JSON is written last and names the
+weights that the states came from.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ PHOTO_BATCH = 64
 CAPTION_BATCH = 256
 ARRAYS = ("grids.npy", "alone.npy", "tokens.npy")
 
-# trunk grids [B, P, C] -> visual stream's [B, P, D], after and before its attention; texts -> last layer's tokens [B, T, D]
+# trunk grids [B, P, C] -> the visual stream's [B, P, D] after its attention, and before
 See = Callable[[Tensor], tuple[Tensor, Tensor]]
+# texts -> last layer's tokens [B, T, D]
 Read = Callable[[Texts], Tensor]
 Encode = Callable[[Sequence[str]], Texts]
 
