@@ -42,7 +42,8 @@ export default async function relations() {
       ours: () => rate(() => ours.score(pairs, "subspace")),
       numpy: () =>
         runJson(ensureSearch(), [script, weights, String(subspace), String(PAIRS), String(SECONDS)]),
-      complete: () => latency((query) => ours.complete([{ ...query, missing: "object", predicate: 0 }])),
+      complete: () =>
+        latency((query) => ours.complete([{ ...query, name: "man", missing: "object", predicate: 0 }])),
       search: () => latency(({ known, k }) => lexicon.search([{ vector: known, k }])),
     });
     return report({
