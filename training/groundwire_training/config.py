@@ -191,7 +191,7 @@ STAGE2_PRESETS["compact-gpu"] = dataclasses.replace(
 FIRST_PASS_PRESETS = {
     "compact": dataclasses.replace(
         STAGE2_PRESETS["compact"],
-        epochs=20,
+        epochs=28,
         validate_every=2,
         learning_rate=1e-4,
         visual_learning_rate=6e-4,

@@ -26,7 +26,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 # Channels per convolution of VGG-16; "M" halves the grid. The last pool is left out (paper, section 2.1).
 VGG16_LAYERS = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512)
 STRIDE_16_BLOCK = 11  # index of MobileNetV2's last block with 14 x 14 positions
-TAIL_BLOCK = 7  # the first block of the tail that `mobilenet_v2_tuned` leaves to the visual stream
+TAIL_BLOCK = 3  # the first block of the tail that `mobilenet_v2_tuned` leaves to the visual stream
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Grid:
 
 
 # name -> grid; mobilenet_v2 ends at stride 32, mobilenet_v2_14 joins stride 16 with upsampled stride 32.
-# mobilenet_v2_tuned stops at the first grid of 14 x 14: the blocks after it and the last convolution learn with
-# the visual stream, for a quarter of the whole trunk's work, while a cache still holds what is frozen.
+# mobilenet_v2_tuned stops at the first grid of 28 x 28: the blocks after it and the last convolution learn with
+# the visual stream, for two fifths of the whole trunk's work, while a cache still holds what is frozen.
 # mobilenet_v2_learned leaves all layers to it: its grid is the photo.
 GRIDS = {
     "vgg16": Grid(14, 512),
     "mobilenet_v2": Grid(7, 1280),
     "mobilenet_v2_14": Grid(14, 96 + 1280),
-    "mobilenet_v2_tuned": Grid(14, 64, tail=Grid(7, 1280)),
+    "mobilenet_v2_tuned": Grid(28, 32, tail=Grid(7, 1280)),
     "mobilenet_v2_learned": Grid(224, 3, tail=Grid(7, 1280)),
 }
 
