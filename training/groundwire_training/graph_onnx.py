@@ -28,7 +28,9 @@ class Graph:
     outputs: Mapping[str, Axes]
     example: Callable[..., tuple[Tensor, ...]]
     sizes: Sequence[tuple[int, ...]]
-    reference: Callable[..., Any] | None = None  # what the graph must equal, where it is not the module itself
+    reference: Callable[..., Any] | None = (
+        None  # what the graph must equal, where it is not the module itself
+    )
 
 
 def export_float32(graph: Graph, path: Path) -> float:

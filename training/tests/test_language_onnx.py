@@ -1,10 +1,10 @@
 """The exported language stream: padding is never computed, and nobody can tell."""
 
 import torch
+from tiny_data import tiny_bert
 
 from groundwire_training.language_onnx import language_graph
 from groundwire_training.pooling import pool
-from tiny_data import tiny_bert
 
 
 def test_unpadded_rows_give_what_bert_gives():
