@@ -32,6 +32,17 @@ test("an empty text is an error in its place, and its neighbors get their vector
   });
 });
 
+test("a text asked for again gets the same vector, at length 1 and as it is", async () => {
+  const query =
+    "query ($t: [String!]!) { unit: embed(texts: $t) { vector norm } raw: embed(texts: $t, normalize: false) { vector } }";
+  const ask = async () => (await graphql(server, query, { variables: { t: ["heard twice"] } })).data;
+  const first = await ask();
+  expect([await ask(), await ask()]).toEqual([first, first]);
+  const [{ vector, norm }] = first?.unit as [{ vector: string; norm: number }];
+  const raw = decode((first?.raw as [{ vector: string }])[0].vector);
+  expect(decode(vector)).toEqual(raw.map((entry) => entry / norm));
+});
+
 test("the same bad text twice is named by each of its places", async () => {
   const { errors } = await embed(["", "dog", ""]);
   expect(errors.map(({ message }) => message.slice(0, 8))).toEqual(["texts[0]", "texts[2]"]);

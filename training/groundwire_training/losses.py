@@ -6,8 +6,10 @@ in the tests, equal forward and backward.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -36,7 +38,8 @@ class BestPosition(torch.autograd.Function):
         ctx.at_once = photos_at_once(grid_bpd, len(tokens_nd))
         if uses_onednn(tokens_nd):
             packed = tokens_nd.to_mkldnn()
-            blocks = [best_by_onednn(photo_pd, packed) for photo_pd in grid_bpd]
+            with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+                blocks = [best_by_onednn(photo_pd, packed, pool) for photo_pd in grid_bpd]
         else:
             blocks = [(part @ tokens_nd.T).max(1) for part in grid_bpd.split(ctx.at_once)]
         where_bn = torch.cat([where for _, where in blocks])
@@ -70,11 +73,13 @@ def uses_onednn(tokens_nd: Tensor) -> bool:
     return plain and both and not torch.is_autocast_enabled("cpu")
 
 
-def best_by_onednn(photo_pd: Tensor, packed_nd: Tensor) -> tuple[Tensor, Tensor]:
+def best_by_onednn(photo_pd: Tensor, packed_nd: Tensor, pool: ThreadPoolExecutor) -> tuple[Tensor, Tensor]:
     """Largest products [1, N] over a photo's positions, and where they are."""
     products_np = linear(packed_nd, photo_pd.contiguous().to_mkldnn()).to_dense()
-    best_n, where_n = products_np.max(1)
-    return best_n.unsqueeze(0), where_n.unsqueeze(0)
+    # NumPy finds a row's largest number with vector instructions, PyTorch without: four times as long.
+    parts = np.array_split(products_np.numpy(), torch.get_num_threads())
+    where_n = torch.from_numpy(np.concatenate(list(pool.map(lambda part: part.argmax(1), parts))))
+    return products_np.gather(1, where_n.unsqueeze(1)).T, where_n.unsqueeze(0)
 
 
 def sum_by_row(where_bn: Tensor, slope_bn: Tensor, tokens_nd: Tensor, *, positions: int) -> Tensor:
@@ -82,7 +87,7 @@ def sum_by_row(where_bn: Tensor, slope_bn: Tensor, tokens_nd: Tensor, *, positio
     photos, count = where_bn.shape
     first_b1 = torch.arange(photos, device=where_bn.device).unsqueeze(1) * positions
     rows = (where_bn + first_b1).flatten()
-    order = rows.argsort(stable=True)
+    order = stable_order(rows, photos * positions)
     tokens_at = torch.bincount(rows, minlength=photos * positions)
     sums = embedding_bag(
         order % count,
@@ -92,6 +97,13 @@ def sum_by_row(where_bn: Tensor, slope_bn: Tensor, tokens_nd: Tensor, *, positio
         per_sample_weights=slope_bn.flatten()[order],
     )
     return sums.unflatten(0, (photos, positions))
+
+
+def stable_order(rows: Tensor, count: int) -> Tensor:
+    """Sorts integers below `count`. NumPy sorts small ones by radix, in a fifteenth of PyTorch's time."""
+    if rows.device.type != "cpu":
+        return rows.argsort(stable=True)
+    return torch.from_numpy(rows.numpy().astype(np.min_scalar_type(count - 1)).argsort(kind="stable"))
 
 
 def photos_at_once(grid_bpd: Tensor, tokens: int) -> int:

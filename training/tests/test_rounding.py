@@ -74,7 +74,9 @@ def readers(path) -> list[str]:
     """Names of the nodes that read a two-dimensional weight."""
     graph = onnx.load(path).graph
     weights = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 2}
-    return [node.name for node in graph.node if node.op_type == "MatMul" and weights & set(node.input)]
+    return [
+        node.name for node in graph.node if node.op_type in ("MatMul", "Gemm") and weights & set(node.input)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["language", "visual"])
