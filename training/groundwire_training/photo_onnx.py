@@ -26,11 +26,14 @@ class VisualGraph(nn.Module):
 
     def __init__(self, trunk: nn.Module, visual: VisualStream, head: PooledHead) -> None:
         super().__init__()
-        self.trunk, self.visual, self.head = trunk, visual, head
+        self.trunk, self.head = trunk, head
+        # The stream's parts and not the stream, so that the graph's nodes bear the paths of their layers.
+        self.tail, self.embedder, self.attention = visual.tail, visual.embedder, visual.attention
 
     def forward(self, image_b3hw: Tensor) -> tuple[Tensor, Tensor]:
-        alone_bpd = self.visual.embed(self.trunk(image_b3hw))
-        grid_bpd = self.visual.attention(alone_bpd)
+        seen_bpc = self.trunk(image_b3hw)
+        alone_bpd = self.embedder(seen_bpc if self.tail is None else self.tail(seen_bpc))
+        grid_bpd = self.attention(alone_bpd)
         every_bp = torch.ones_like(grid_bpd[:, :, 0], dtype=torch.long)
         return grid_bpd, self.head(grid_bpd, every_bp, alone_bpd.mean(1))
 
@@ -51,11 +54,13 @@ class GroundingGraph(nn.Module):
         scale: Tensor,
     ) -> None:
         super().__init__()
-        self.match, self.attention, self.norm, self.subspace = match, attention, norm, subspace
+        # The heads and not their holder: see VisualGraph.
+        self.language, self.visual = match.language, match.visual
+        self.attention, self.norm, self.subspace = attention, norm, subspace
         self.register_buffer("scale", scale.detach().clone())
 
     def forward(self, grid_bpd: Tensor, tokens_btd: Tensor, objects_bnd: Tensor) -> tuple[Tensor, Tensor]:
-        similarity_btp = self.match.language(tokens_btd) @ self.match.visual(grid_bpd).transpose(1, 2)
+        similarity_btp = self.language(tokens_btd) @ self.visual(grid_bpd).transpose(1, 2)
         all_bn = torch.ones_like(objects_bnd[:, :, 0], dtype=torch.bool)
         grounded_bnd = self.norm(self.attention(objects_bnd, grid_bpd, all_bn))
         return similarity_btp, self.subspace(grounded_bnd) * self.scale

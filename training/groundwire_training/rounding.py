@@ -50,15 +50,16 @@ def round_compensated(rows: np.ndarray, scales: np.ndarray, gram: np.ndarray, mo
 
 @torch.inference_mode()
 def gram_matrices(module: nn.Module, show: Callable[[], object]) -> dict[str, np.ndarray]:
-    """Gram matrix [D, D] of the inputs of every linear layer while `show` calls the module.
+    """Gram matrix [D, D] of the inputs of every linear layer or 1x1 convolution while `show` calls the module.
 
     Keys are the layers' paths as `gram_of` finds them in the names of a graph's nodes.
     """
     grams: dict[str, Tensor] = {}
 
     def listen(key: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def add(_: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
-            flat = inputs[0].flatten(0, -2).float()
+        def add(layer: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+            rows = inputs[0].movedim(1, -1) if isinstance(layer, nn.Conv2d) else inputs[0]
+            flat = rows.flatten(0, -2).float()
             grams[key] = grams.get(key, 0) + (flat.T @ flat)
 
         return add
@@ -66,7 +67,7 @@ def gram_matrices(module: nn.Module, show: Callable[[], object]) -> dict[str, np
     hooks = [
         layer.register_forward_hook(listen(f"/{re.sub(INDEX, '/', name)}/"))
         for name, layer in module.named_modules()
-        if isinstance(layer, nn.Linear)
+        if isinstance(layer, nn.Linear) or is_pointwise(layer)
     ]
     try:
         show()
@@ -74,6 +75,11 @@ def gram_matrices(module: nn.Module, show: Callable[[], object]) -> dict[str, np
         for hook in hooks:
             hook.remove()
     return {key: gram.numpy() for key, gram in grams.items()}
+
+
+def is_pointwise(layer: nn.Module) -> bool:
+    """Whether it is a linear map of every position by itself."""
+    return isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1
 
 
 def gram_of(reader: str, grams: Mapping[str, np.ndarray]) -> np.ndarray | None:

@@ -45,6 +45,7 @@ class Layout(NamedTuple):
 
     rows: np.ndarray  # [output channels, inputs]
     transposed: bool
+    linear: bool  # whether the rows are multiplied with a layer's inputs as they are
     reader: str  # name of the node
 
 
@@ -56,7 +57,8 @@ def store_weights(
 ) -> None:
     """Rewrites the weights of a graph, each as the first of `storages` that its reader is in the scope of.
 
-    `grams` (see `rounding`) let the weights of linear layers make up for what rounding takes. Raises `ValueError` for a number of bits that is not supported.
+    `grams` (see `rounding`) let the weights of linear layers make up for what rounding takes. Raises `ValueError` for
+    a number of bits that is not supported, and where `grams` lack a linear layer.
     """
     for storage in storages:
         if storage.bits not in BITS:
@@ -70,9 +72,12 @@ def store_weights(
             kept.append(tensor)
             continue
         storage = next(storage for storage in storages if storage.scope in layout.reader)
-        stored, nodes = restore_nodes(
-            tensor.name, list(tensor.dims), layout, storage, gram_of(layout.reader, grams or {})
-        )
+        gram = gram_of(layout.reader, grams or {})
+        if grams and layout.linear and gram is None:
+            raise ValueError(
+                f"{layout.reader}: no inputs of this layer were seen, only of {', '.join(grams)}"
+            )
+        stored, nodes = restore_nodes(tensor.name, list(tensor.dims), layout, storage, gram)
         added += stored
         restoring += nodes
     del graph.initializer[:]
@@ -91,12 +96,14 @@ def layout_of(tensor: TensorProto, nodes: list[NodeProto]) -> Layout | None:
         return None
     reader = next(node for node in nodes if tensor.name in node.input)
     if reader.op_type == "MatMul" and values.ndim == 2:
-        return Layout(values.T, True, reader.name)
+        return Layout(values.T, True, True, reader.name)
     if reader.op_type == "Gemm":
         by_row = any(attribute.name == "transB" and attribute.i for attribute in reader.attribute)
-        return Layout(values if by_row else values.T, not by_row, reader.name)
+        return Layout(values if by_row else values.T, not by_row, True, reader.name)
     if reader.op_type in ("Gather", "Conv"):
-        return Layout(values.reshape(len(values), -1), False, reader.name)
+        rows = values.reshape(len(values), -1)
+        pointwise = reader.op_type == "Conv" and rows.shape[1] == values.shape[1] > 1
+        return Layout(rows, False, pointwise, reader.name)
     return None
 
 

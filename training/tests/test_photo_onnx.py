@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from groundwire_training import weights_onnx
 from groundwire_training.config import STAGE2_PRESETS
 from groundwire_training.cross_attention import CrossAttention
 from groundwire_training.graph_onnx import TOLERANCE, Graph, export_float32
@@ -20,10 +21,12 @@ from groundwire_training.photo_onnx import (
     visual_graph,
 )
 from groundwire_training.retrieval import Retrieval
+from groundwire_training.rounding import gram_matrices
 from groundwire_training.stage4_config import STAGE4_PRESETS
 from groundwire_training.trunk import to_positions
 from groundwire_training.two_stream import SharedHeads
 from groundwire_training.visual_stream import VisualStream
+from groundwire_training.weights_onnx import Storage, store_weights
 
 WIDTH, POSITIONS, CHANNELS, SUBSPACE = 24, 49, 12, 8
 
@@ -60,6 +63,22 @@ def test_the_visual_graph_equals_pytorch_alone_and_in_a_batch(retrieval, tmp_pat
     visual = VisualStream(channels=CHANNELS, positions=POSITIONS, width=WIDTH, heads=4)
     module = VisualGraph(TinyTrunk(), visual, folded(retrieval.photo)).eval()
     assert export_float32(visual_graph(module), tmp_path / "visual.onnx") <= TOLERANCE
+
+
+def test_rounding_sees_the_inputs_of_every_layer_of_the_photo_graphs(retrieval, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights_onnx, "MIN_STORED_SIZE", 1)
+    visual = VisualStream(channels=CHANNELS, positions=POSITIONS, width=WIDTH, heads=4)
+    seen = visual_graph(VisualGraph(TinyTrunk(), visual, folded(retrieval.photo)).eval())
+    for graph in (seen, grounding_graph(grounding(retrieval.match), POSITIONS)):
+        size = graph.sizes[0]
+        grams = gram_matrices(
+            graph.module, lambda graph=graph, size=size: graph.module(*graph.example(*size))
+        )
+        export_float32(graph, tmp_path / "float32.onnx")
+        store_weights(tmp_path / "float32.onnx", tmp_path / "stored.onnx", [Storage("", 8, 32)], grams)
+        missing = dict(list(grams.items())[:1])
+        with pytest.raises(ValueError, match="no inputs of this layer were seen"):
+            store_weights(tmp_path / "float32.onnx", tmp_path / "stored.onnx", [Storage("", 8, 32)], missing)
 
 
 def test_the_retrieval_graph_equals_pytorch_at_every_length(retrieval, tmp_path):

@@ -70,6 +70,15 @@ def test_gram_matrices_are_sums_over_all_that_a_layer_saw():
     assert not layer[0]._forward_hooks
 
 
+def test_a_pointwise_convolution_is_a_linear_layer_of_every_position():
+    layer = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 1), torch.nn.Conv2d(2, 2, 3))
+    images = torch.randn(2, 3, 4, 5)
+    grams = gram_matrices(layer, lambda: layer(images))
+    seen = images.permute(0, 2, 3, 1).reshape(-1, 3)
+    assert list(grams) == ["/0/"]
+    np.testing.assert_allclose(grams["/0/"], seen.T @ seen, rtol=1e-5)
+
+
 def readers(path) -> list[str]:
     """Names of the nodes that read a two-dimensional weight."""
     graph = onnx.load(path).graph
