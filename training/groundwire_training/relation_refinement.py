@@ -7,6 +7,7 @@ minutes; the photos' map into the relation subspace (the paper's W) is then fitt
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from .checkpoint import checkpoint_folder, load_module, tensors_of
 from .language_stream import encode_texts
 from .relation_training import SOURCES, RelationConfig, pair_table, refine_relations, training_triples
-from .relations import relation_losses, save_relations
+from .relations import RelationHead, relation_losses, save_relations
 from .triples import Triple, TripleSplits, without
 from .two_stream import Texts
 
@@ -68,9 +69,20 @@ def refine(stage: Stage3, config: RelationConfig) -> None:
         for name, found in counts.items()
         if found
     }
-    refined = refine_relations(model.head, embed_names(stage, names), tables, config)
-    model.head.load_state_dict(refined.state_dict())
+    vectors = embed_names(stage, names)
+    seeds = range(config.seed, config.seed + config.trials)
+    trials = [refine_relations(model.head, vectors, tables, replace(config, seed=seed)) for seed in seeds]
+    scores = [development_score(stage, trial) for trial in trials]
+    print(f"stage3 refined: development scores {' '.join(f'{score:.4f}' for score in scores)}")
+    model.head.load_state_dict(trials[int(np.argmax(scores))].state_dict())
     fit_subspace(stage, *grounded_pairs(stage))
+
+
+@torch.inference_mode()
+def development_score(stage: Stage3, head: RelationHead) -> float:
+    """Mean of FACTUAL's figures on its development split. Leaves the stage with this head."""
+    stage.model.head.load_state_dict(head.state_dict())
+    return float(np.mean(list(stage.rank_factual().values())))
 
 
 def text_sources(stage: Stage3) -> dict[str, Counter[Triple]]:

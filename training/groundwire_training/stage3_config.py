@@ -97,5 +97,5 @@ STAGE3_PRESETS["compact-gpu"] = dataclasses.replace(STAGE3_PRESETS["compact"], v
 RELATION_PRESETS: dict[str, RelationConfig | None] = {
     "paper": None,
     "compact": RelationConfig(),
-    "smoke": RelationConfig(epochs=1),
+    "smoke": RelationConfig(trials=1, epochs=1),
 }
