@@ -19,7 +19,6 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from tokenizers import Tokenizer
 
 from .calibration import language_grams
@@ -63,22 +62,11 @@ def candidates(grams: dict[str, np.ndarray]) -> list[Candidate]:
         Candidate("int8, one scale a block of 64", blocks, SESSION_ENTRIES),
         Candidate("the same without the session entry", blocks, {}),
         Candidate("7 and 8 bits, calibrated (shipped)", shipped, SESSION_ENTRIES),
-        Candidate("MatMulNBits 8 bit", nbits(8), {}),
-        Candidate("MatMulNBits 4 bit", nbits(4), {}),
     ]
 
 
 def write_dynamic(source: Path, target: Path) -> None:
     quantize_dynamic(source, target, weight_type=QuantType.QInt8)
-
-
-def nbits(bits: int) -> Callable[[Path, Path], None]:
-    def write(source: Path, target: Path) -> None:
-        quantizer = MatMulNBitsQuantizer(str(source), bits=bits, block_size=32, is_symmetric=True)
-        quantizer.process()
-        quantizer.model.save_model_to_file(str(target))
-
-    return write
 
 
 def measure(chosen: list[Candidate], source: Path, encoded: list[list[int]], repeats: int) -> list[Row]:
