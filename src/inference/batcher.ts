@@ -66,6 +66,8 @@ const PER_BATCH = 17;
 const PER_PLACE = 0.04;
 /** For every pair of places of a row. */
 const PER_PAIR = 0.0009;
+/** Words and short phrases are never cut: what a page of them asks for is one batch. */
+const SHORT_TOKENS = 8;
 /** Milliseconds between two looks at a full queue for texts whose callers have gone: a look takes long where it is long. */
 const SWEEP_MS = 10;
 
@@ -191,7 +193,8 @@ function cutByLength(lengths: readonly number[], maxBatchTokens: number): number
   const costs = [0];
   for (let end = 1; end <= lengths.length; end++) {
     const longest = lengths[end - 1] as number;
-    const perRow = PER_PLACE * longest + PER_PAIR * longest ** 2;
+    const places = Math.max(SHORT_TOKENS, longest);
+    const perRow = PER_PLACE * places + PER_PAIR * places ** 2;
     let best = Infinity;
     for (let start = end - 1; start >= 0; start--) {
       const rows = end - start;
