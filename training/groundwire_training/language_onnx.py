@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 from transformers import BertModel
+from transformers.models.bert.modeling_bert import BertSelfAttention
 
 from .graph_onnx import Graph
 from .pooling import pool
@@ -45,7 +46,7 @@ class LanguageGraph(nn.Module):
 class UnpaddedAttention(nn.Module):
     """BERT's self-attention, with its weights and its place in the model, over rows [N, D]."""
 
-    def __init__(self, attention: nn.Module):
+    def __init__(self, attention: BertSelfAttention):
         super().__init__()
         self.query, self.key, self.value = attention.query, attention.key, attention.value
         self.heads, self.scaling = attention.num_attention_heads, attention.scaling

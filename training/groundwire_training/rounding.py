@@ -28,9 +28,12 @@ def round_compensated(rows: np.ndarray, scales: np.ndarray, gram: np.ndarray, mo
     scale = torch.from_numpy(scales.astype(np.float32))
     curvature = torch.from_numpy(gram.astype(np.float64))
     diagonal = curvature.diagonal()
-    # Inputs that were always zero say nothing: all of a weight is then rounded plainly.
-    damping = DAMPING * float(diagonal.mean()) or 1.0
-    curvature = curvature + torch.eye(len(gram), dtype=torch.float64) * damping
+    mean = float(diagonal.mean())
+    # Inputs that were always zero, or as good as, say nothing: all of a weight is then rounded plainly.
+    silent = mean < torch.finfo(torch.float32).tiny
+    curvature = curvature * (not silent) + torch.eye(len(gram), dtype=torch.float64) * (
+        1 if silent else DAMPING * mean
+    )
     # The columns that matter most go first, while most others can still make up for them.
     order = torch.argsort(diagonal, descending=True)
     curvature = curvature[order][:, order]

@@ -90,17 +90,18 @@ class MobileNetV2Trunk(nn.Module):
 
     def __init__(self, model: MobileNetV2Model, *, fine: bool) -> None:
         super().__init__()
-        self.model = model
+        # Its layers and not the model, so that a graph's nodes bear the paths of their layers.
+        self.conv_stem, self.layer, self.conv_1x1 = model.conv_stem, model.layer, model.conv_1x1
         self.fine = fine
 
     def forward(self, image_b3hw: Tensor) -> Tensor:
-        hidden = self.model.conv_stem(image_b3hw)
+        hidden = self.conv_stem(image_b3hw)
         fine = hidden
-        for index, block in enumerate(self.model.layer):
+        for index, block in enumerate(self.layer):
             hidden = block(hidden)
             if index == STRIDE_16_BLOCK:
                 fine = hidden
-        coarse = self.model.conv_1x1(hidden)
+        coarse = self.conv_1x1(hidden)
         if not self.fine:
             return to_positions(coarse)
         upsampled = nn.functional.interpolate(coarse, scale_factor=2.0, mode="nearest")

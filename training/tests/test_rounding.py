@@ -54,7 +54,11 @@ def test_the_output_moves_less_than_after_plain_rounding():
     assert moved[0] < 0.5 * moved[1]
 
 
-@pytest.mark.parametrize("gram", [np.eye(16), np.zeros((16, 16))], ids=["independent", "silent"])
+@pytest.mark.parametrize(
+    "gram",
+    [np.eye(16), np.zeros((16, 16)), np.full((16, 16), 1e-44)],
+    ids=["independent", "silent", "nearly silent"],
+)
 def test_independent_and_silent_inputs_leave_plain_rounding(gram):
     rows, scales, _ = problem()
     plain = np.clip(np.rint(rows / scales), -7, 7)
