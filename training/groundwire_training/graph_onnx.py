@@ -28,9 +28,7 @@ class Graph:
     outputs: Mapping[str, Axes]
     example: Callable[..., tuple[Tensor, ...]]
     sizes: Sequence[tuple[int, ...]]
-    reference: Callable[..., Any] | None = (
-        None  # what the graph must equal, where it is not the module itself
-    )
+    reference: Callable[..., Any] | None = None  # what the graph must equal, if not the module
 
 
 def export_float32(graph: Graph, path: Path) -> float:
