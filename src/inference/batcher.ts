@@ -68,6 +68,8 @@ const PER_PLACE = 0.04;
 const PER_PAIR = 0.0009;
 /** Words and short phrases are never cut: what a page of them asks for is one batch. */
 const SHORT_TOKENS = 8;
+/** While another batch runs: a larger batch would save less than a twentieth, and its texts wait for each other. */
+const LOADED_BATCH_TOKENS = 384;
 /** Milliseconds between two looks at a full queue for texts whose callers have gone: a look takes long where it is long. */
 const SWEEP_MS = 10;
 
@@ -75,6 +77,7 @@ const SWEEP_MS = 10;
 export function createBatcher(options: BatcherOptions): Batcher {
   let queue: Entry[] = [];
   let queuedTokens = 0;
+  let running = 0;
   let closed: Error | undefined;
   let sweptAt = -Infinity;
   const rate = createServiceRate();
@@ -101,20 +104,15 @@ export function createBatcher(options: BatcherOptions): Batcher {
   }
 
   function pump(): void {
-    for (let idle = options.capacity(); queue.length > 0 && idle > 0; idle = options.capacity()) {
+    while (queue.length > 0 && options.capacity() > 0) {
       keep((entry) => entry.wanted());
-      const batch = formBatch(queue.slice(0, WINDOW), budget(idle));
+      const most = running > 0 ? LOADED_BATCH_TOKENS : options.maxBatchTokens;
+      const batch = formBatch(queue.slice(0, WINDOW), Math.min(most, options.maxBatchTokens));
       if (batch.length === 0) return;
       const taken = new Set(batch);
       keep((entry) => !taken.has(entry));
       void execute(batch);
     }
-  }
-
-  /** More than a batch is shared out among the idle, lest one be left with most of it. */
-  function budget(idle: number): number {
-    const share = batcher.full ? Math.ceil(queuedTokens / idle) : Infinity;
-    return Math.min(options.maxBatchTokens, share);
   }
 
   function keep(filter: (entry: Entry) => boolean): void {
@@ -133,6 +131,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
     const now = performance.now();
     const queueMs = batch.map((entry) => now - entry.enqueuedAt);
     options.observe({ rows: batch.length, length, queueMs });
+    running += 1;
     try {
       const rows = batch.length;
       const { output } = batch[0] as Entry;
@@ -147,10 +146,12 @@ export function createBatcher(options: BatcherOptions): Batcher {
       });
     } catch (error) {
       for (const entry of batch) entry.reject(error as Error);
+    } finally {
+      running -= 1;
     }
   }
 
-  const batcher: Batcher = {
+  return {
     get queued() {
       return queue.length;
     },
@@ -162,7 +163,6 @@ export function createBatcher(options: BatcherOptions): Batcher {
     pump,
     close,
   };
-  return batcher;
 }
 
 /**

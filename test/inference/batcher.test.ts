@@ -144,21 +144,23 @@ test("short texts are not padded to the length of a long one", () => {
   expect(formBatch([long, short, entryOf(20), entryOf(100)], 4096)).not.toContain(short);
 });
 
-test("more than a batch is shared out among idle workers", () => {
-  const shapes: number[] = [];
+test("while another batch runs batches are small, so that texts do not wait for each other", () => {
+  const rows: number[] = [];
   const batcher = createBatcher({
-    maxBatchTokens: 64,
-    maxQueue: 100,
-    capacity: () => 2 - shapes.length,
-    run: ({ rows }) => {
-      shapes.push(rows);
+    maxBatchTokens: 4096,
+    maxQueue: 1000,
+    capacity: () => 2 - rows.length,
+    run: (batch) => {
+      rows.push(batch.rows);
       return new Promise(() => undefined);
     },
     observe: () => undefined,
   });
-  for (let i = 0; i < 18; i++) batcher.add(entryOf(4));
-  batcher.pump();
-  expect(shapes).toEqual([9, 9]);
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 100; i++) batcher.add(entryOf(8));
+    batcher.pump();
+  }
+  expect(rows).toEqual([100, 48]);
 });
 
 test("while the model is busy texts wait, and then travel together", async () => {
