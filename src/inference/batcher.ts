@@ -106,8 +106,10 @@ export function createBatcher(options: BatcherOptions): Batcher {
   function pump(): void {
     while (queue.length > 0 && options.capacity() > 0) {
       keep((entry) => entry.wanted());
-      const most = running > 0 ? LOADED_BATCH_TOKENS : options.maxBatchTokens;
-      const batch = formBatch(queue.slice(0, WINDOW), Math.min(most, options.maxBatchTokens));
+      const window = queue.slice(0, WINDOW);
+      const loaded = running > 0 && window.some(({ ids }) => ids.length > SHORT_TOKENS);
+      const most = loaded ? LOADED_BATCH_TOKENS : Infinity;
+      const batch = formBatch(window, Math.min(most, options.maxBatchTokens));
       if (batch.length === 0) return;
       const taken = new Set(batch);
       keep((entry) => !taken.has(entry));

@@ -157,10 +157,10 @@ test("while another batch runs batches are small, so that texts do not wait for 
     observe: () => undefined,
   });
   for (let round = 0; round < 2; round++) {
-    for (let i = 0; i < 100; i++) batcher.add(entryOf(8));
+    for (let i = 0; i < 100; i++) batcher.add(entryOf(12));
     batcher.pump();
   }
-  expect(rows).toEqual([100, 48]);
+  expect(rows).toEqual([100, 32]);
 });
 
 test("while the model is busy texts wait, and then travel together", async () => {
