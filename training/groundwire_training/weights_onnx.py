@@ -73,10 +73,8 @@ def store_weights(
             continue
         storage = next(storage for storage in storages if storage.scope in layout.reader)
         gram = gram_of(layout.reader, grams or {})
-        if grams and layout.linear and gram is None:
-            raise ValueError(
-                f"{layout.reader}: no inputs of this layer were seen, only of {', '.join(grams)}"
-            )
+        if grams is not None and layout.linear and gram is None:
+            raise ValueError(f"{layout.reader}: no inputs of this layer were seen")
         stored, nodes = restore_nodes(tensor.name, list(tensor.dims), layout, storage, gram)
         added += stored
         restoring += nodes
