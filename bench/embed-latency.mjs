@@ -13,9 +13,8 @@ import {
 } from "./harness.mjs";
 import { ensureTransformers } from "./peers/setup.mjs";
 
-const TEXTS = Number(process.env.BENCH_TEXTS ?? 400);
-/** V8 compiles what runs thousands of times; a service runs for days. */
-const WARM_UP = 5 * TEXTS;
+/** V8 compiles what runs thousands of times, in the load's process too, which is new each time; services run for days. */
+const TEXTS = Number(process.env.BENCH_TEXTS ?? 2000);
 
 /** Milliseconds for one new text with one client, against the model's run alone. */
 export default async function embedLatency() {
@@ -23,9 +22,9 @@ export default async function embedLatency() {
   const ours = await startGateway();
   const theirs = await startServer(process.execPath, [join(folder, "server.mjs"), bundle, String(threads)]);
   try {
-    const drive = (url, kind, amount = TEXTS) => load({ url, kind, connections: 1, amount });
-    await drive(ours.url, "embed", WARM_UP);
-    await drive(theirs.url, "embedPlain", WARM_UP);
+    const drive = (url, kind) => load({ url, kind, connections: 1, amount: TEXTS });
+    await drive(ours.url, "embed");
+    await drive(theirs.url, "embedPlain");
     const results = await interleave({
       ours: () => drive(ours.url, "embed"),
       transformers: () => drive(theirs.url, "embedPlain"),

@@ -1,5 +1,6 @@
 import DataLoader from "dataloader";
 import type { Caller } from "../http/auth.js";
+import type { Deadline } from "../http/deadlines.js";
 import type { Encoded, Timings } from "../inference/encoder.js";
 import type { EncodedPicture } from "../pictures/visual-encoder.js";
 import type { SearchQuery, SearchResult } from "../lexicon/search.js";
@@ -24,8 +25,7 @@ export interface ContextOptions {
   services: Services;
   limits: RequestLimits;
   caller: Caller;
-  /** Aborts, with the error to answer, when the request's time is over or its client has gone. */
-  readonly signal: AbortSignal;
+  deadline: Deadline;
 }
 
 interface Loaders {
@@ -38,7 +38,8 @@ interface Loaders {
 /**
  * What one HTTP request carries: shared services, its own loaders. Most requests need one loader and no signal, so all
  * are made on first use. Apollo copies a context's own properties for each operation of a batch: what these share lies
- * in objects, and what must not be read too early in accessors.
+ * in objects, and what must not be read too early in accessors. It holds nothing of the HTTP request: graphql-js remembers
+ * contexts in weak maps, whose keys V8 collects late, with all that they refer to.
  */
 export class Context {
   readonly requestId: string;
@@ -58,7 +59,7 @@ export class Context {
   }
 
   get signal(): AbortSignal {
-    return this.options.signal;
+    return this.options.deadline.signal;
   }
 
   /** All texts that a request asks for at one level become one encoder call. */

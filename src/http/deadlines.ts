@@ -1,15 +1,18 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { GroundwireError } from "../errors.js";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /**
-     * Aborts at the request's deadline, when its client has gone, or when the server gives up waiting. Its reason is
-     * the error to answer.
-     */
-    readonly deadline: AbortSignal;
-    watch: Watch;
+    deadline: Deadline;
   }
+}
+
+export interface Deadline {
+  /**
+   * Aborts at the request's deadline, when its client has gone, or when the server gives up waiting. Its reason is the
+   * error to answer.
+   */
+  readonly signal: AbortSignal;
 }
 
 export interface Deadlines {
@@ -49,21 +52,16 @@ export function registerDeadlines(app: FastifyInstance, timeoutMs: number): Dead
     return watched;
   }
 
-  app.decorateRequest("watch");
-  app.decorateRequest("deadline", {
-    getter(this: FastifyRequest) {
-      return this.watch.signal;
-    },
-  });
+  app.decorateRequest("deadline");
   app.addHook("onRequest", (request, reply, done) => {
-    request.watch = watch(reply);
+    request.deadline = watch(reply);
     done();
   });
   return { abortAll: (reason) => active.forEach((watched) => watched.abort(reason)) };
 }
 
 /** An AbortController that is made when somebody asks for its signal: a text in the cache needs none. */
-class Watch {
+class Watch implements Deadline {
   readonly startedAt = performance.now();
   private controller: AbortController | undefined;
   private reason: GroundwireError | undefined;

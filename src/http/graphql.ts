@@ -37,9 +37,7 @@ export async function registerGraphql(
         services,
         limits,
         caller: request.caller,
-        get signal() {
-          return request.deadline;
-        },
+        deadline: request.deadline,
       });
       request.timings = context.timings;
       return Promise.resolve(context);

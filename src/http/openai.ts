@@ -89,7 +89,7 @@ async function encode(
   request.timings = timings;
   const results = await encoder.encode(texts, {
     fields: texts.map((_, i) => `input[${i}]`),
-    signal: request.deadline,
+    signal: request.deadline.signal,
     timings,
   });
   const { maxTokens } = bundle.manifest;

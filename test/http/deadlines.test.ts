@@ -12,13 +12,13 @@ let deadlines: Deadlines;
 beforeEach(() => {
   app = Fastify();
   deadlines = registerDeadlines(app, TIMEOUT_MS);
-  app.get("/wait", ({ deadline }) => new Promise((resolve) => listen(deadline, resolve)));
+  app.get("/wait", ({ deadline }) => new Promise((resolve) => listen(deadline.signal, resolve)));
   app.get("/quick", () => "done");
 });
 afterEach(() => app.close());
 
-function listen(deadline: AbortSignal, resolve: (code: string) => void): void {
-  deadline.addEventListener("abort", () => resolve((deadline.reason as GroundwireError).code));
+function listen(signal: AbortSignal, resolve: (code: string) => void): void {
+  signal.addEventListener("abort", () => resolve((signal.reason as GroundwireError).code));
 }
 
 async function wait(): Promise<{ code: string; ms: number }> {
