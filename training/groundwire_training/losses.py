@@ -7,6 +7,7 @@ in the tests, equal forward and backward.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,7 @@ class BestPosition(torch.autograd.Function):
     def forward(ctx: Any, grid_bpd: Tensor, tokens_nd: Tensor) -> Tensor:
         ctx.at_once = photos_at_once(grid_bpd, len(tokens_nd))
         if uses_onednn(tokens_nd):
-            packed = tokens_nd.to_mkldnn()
-            with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-                blocks = [best_by_onednn(photo_pd, packed, pool) for photo_pd in grid_bpd]
+            blocks = best_by_onednn(grid_bpd, tokens_nd)
         else:
             blocks = [(part @ tokens_nd.T).max(1) for part in grid_bpd.split(ctx.at_once)]
         where_bn = torch.cat([where for _, where in blocks])
@@ -73,12 +72,22 @@ def uses_onednn(tokens_nd: Tensor) -> bool:
     return plain and both and not torch.is_autocast_enabled("cpu")
 
 
-def best_by_onednn(photo_pd: Tensor, packed_nd: Tensor, pool: ThreadPoolExecutor) -> tuple[Tensor, Tensor]:
-    """Largest products [1, N] over a photo's positions, and where they are."""
+def best_by_onednn(grid_bpd: Tensor, tokens_nd: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Of each photo, the largest products [1, N] over its positions, and where they are."""
+    packed_nd = tokens_nd.to_mkldnn()
+    threads = torch.get_num_threads()
+    # A thread takes a whole photo: threads that share each photo's product wait for each other twice a photo.
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        blocks = list(pool.map(partial(best_of_photo, packed_nd), grid_bpd))
+    torch.set_num_threads(threads)  # What a thread sets for itself is also what later threads begin with.
+    return blocks
+
+
+@torch.no_grad()
+def best_of_photo(packed_nd: Tensor, photo_pd: Tensor) -> tuple[Tensor, Tensor]:
     products_np = linear(packed_nd, photo_pd.contiguous().to_mkldnn()).to_dense()
     # NumPy finds a row's largest number with vector instructions, PyTorch without: four times as long.
-    parts = np.array_split(products_np.numpy(), torch.get_num_threads())
-    where_n = torch.from_numpy(np.concatenate(list(pool.map(lambda part: part.argmax(1), parts))))
+    where_n = torch.from_numpy(products_np.numpy().argmax(1))
     return products_np.gather(1, where_n.unsqueeze(1)).T, where_n.unsqueeze(0)
 
 
