@@ -22,7 +22,7 @@ export default async function neighbors() {
 
 async function compare(rows, python) {
   const { createLexiconSearch } = await import(join(root, "dist", "lexicon", "search.js"));
-  const search = await createLexiconSearch({ lexicon: randomLexicon(rows) }, { threads });
+  const search = await createLexiconSearch({ lexicon: randomLexicon(rows) }, { threads, timeoutMs: 60_000 });
   const queries = randomQueries(1024);
   try {
     const results = await interleave({
@@ -61,7 +61,9 @@ async function rate(search, queries, together) {
     const calls = Array.from({ length: together }, () =>
       search.search([{ vector: queries[next++ % 1024], k: K }]),
     );
-    await Promise.all(calls);
+    for (const [result] of await Promise.all(calls)) {
+      if (result instanceof Error) throw result;
+    }
   }
   return next / ((performance.now() - started) / 1000);
 }

@@ -63,7 +63,7 @@ export function ensureBuilt() {
 
 /**
  * Makes training/.venv with the pinned packages.
- * @returns false where no Python >= 3.10 is found.
+ * @returns false where no Python >= 3.11 is found.
  */
 export function ensureTraining() {
   const wanted = fingerprint(
@@ -101,8 +101,8 @@ export function fail(message) {
 }
 
 function findPython() {
-  const names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-  const check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+  const names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11"];
+  const check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
   return names.find((name) => spawnSync(name, ["-c", check], { stdio: "ignore" }).status === 0);
 }
 

@@ -82,7 +82,7 @@ function runGatewayTests() {
 
 function reportMissingPython() {
   note(
-    "!!! NO PYTHON >= 3.10 (with venv) FOUND: THE TRAINING TESTS AND THE TOKENIZER COMPARISON DID NOT RUN !!!",
+    "!!! NO PYTHON >= 3.11 (with venv) FOUND: THE TRAINING TESTS AND THE TOKENIZER COMPARISON DID NOT RUN !!!",
   );
   return process.env.CI ? 1 : 0;
 }

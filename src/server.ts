@@ -14,6 +14,7 @@ import { registerOpenai } from "./http/openai.js";
 import { createRateLimiter, type RateLimiter } from "./http/rate-limit.js";
 import { registerRequestHooks, requestId } from "./http/requests.js";
 import { registerTracing } from "./http/tracing.js";
+import { logWorkers } from "./http/workers.js";
 import { startServicesOf, type Services } from "./services.js";
 
 export interface GroundwireServer {
@@ -72,6 +73,7 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
     starting,
     prepareGraphql(app, limiter, config),
   ]);
+  logWorkers(app, services);
   services.grow();
   metrics.follow(services);
   registerRequestHooks(app, metrics);

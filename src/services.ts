@@ -10,6 +10,7 @@ import {
   type EncoderOptions,
 } from "./inference/encoder.js";
 import { selfTest } from "./inference/self-test.js";
+import { createWorkerWatch, type WorkerTrouble, type WorkerWatch } from "./inference/worker-watch.js";
 import { createLexiconSearch, type LexiconSearch } from "./lexicon/search.js";
 import type { VisualEncoder } from "./pictures/visual-encoder.js";
 import { createRelations, type Relations } from "./relations/relations.js";
@@ -27,6 +28,8 @@ export interface Services {
   collections: Collections;
   /** What the collections lie in. */
   store: VectorStore;
+  /** What becomes of all workers. */
+  workers: WorkerWatch;
   /** Starts the workers that are not needed to begin with. For what goes on for long; call it once. */
   grow: () => void;
   close: () => Promise<void>;
@@ -50,13 +53,15 @@ export async function startServices(directory: string, options: ServiceOptions):
 }
 
 /** As `startServices`, of a bundle that is open. */
-export async function startServicesOf(files: BundleFiles, options: ServiceOptions): Promise<Services> {
+export async function startServicesOf(files: BundleFiles, given: ServiceOptions): Promise<Services> {
+  const { watch: workers, tell: onTrouble } = createWorkerWatch();
+  const options = { ...given, onTrouble };
   // Before all else, because it takes longest: the rest of the bundle and of the code is loaded meanwhile.
   const pool = startEncodePool(files, options);
   // It may fail while the files are read, before anybody waits for it.
   pool.catch(() => undefined);
   try {
-    return await startWith(pool, await readFiles(files), options);
+    return { ...(await startWith(pool, await readFiles(files), options)), workers };
   } catch (error) {
     const started = await pool.catch(() => undefined);
     await started?.close();
@@ -67,8 +72,8 @@ export async function startServicesOf(files: BundleFiles, options: ServiceOption
 async function startWith(
   pool: Promise<EncodePool>,
   bundle: Bundle,
-  options: ServiceOptions,
-): Promise<Services> {
+  options: ServiceOptions & { onTrouble: (trouble: WorkerTrouble) => void },
+): Promise<Omit<Services, "workers">> {
   const shared = { ...options, timeoutMs: options.requestTimeoutMs };
   const threads = allThreads(options);
   const { createVisualEncoder, createCollections, createEmbeddedStore } = await loadLargeParts();
@@ -76,7 +81,7 @@ async function startWith(
     startEncoder(bundle, shared, pool),
     createLexiconSearch(bundle, { ...shared, threads }),
     createVisualEncoder(bundle, shared),
-    createRelations(bundle, { threads }),
+    createRelations(bundle, { ...shared, threads }),
   ]);
   const store = createEmbeddedStore(options.dataDir ?? VARIABLES.DATA_DIR.default);
   const collections = createCollections({ bundle, encoder, visual, store });

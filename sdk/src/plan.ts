@@ -88,13 +88,14 @@ export function pack(units: readonly Unit[], limits: RequestLimits, combine: boo
     const { mergeKey, operation } = unit.call;
     const bytes = sizeOf(unit);
     const items = unit.to - unit.from;
+    const alone = operation.kind === "mutation";
     const joins = room.keys.has(mergeKey) || (combine && room.keys.size < MAX_OPERATIONS);
-    if (groups.length === 0 || !joins || room.bytes < bytes || room.items < items) {
+    if (groups.length === 0 || alone || !joins || room.bytes < bytes || room.items < items) {
       groups.push([]);
       room = { bytes: limits.maxBodyBytes - ENVELOPE_BYTES, items: limits.maxTexts, keys: new Set() };
     }
     groups.at(-1)?.push(unit);
-    room.bytes = operation.kind === "mutation" ? 0 : room.bytes - bytes;
+    room.bytes = alone ? 0 : room.bytes - bytes;
     room.items -= items;
     room.keys.add(mergeKey);
   }

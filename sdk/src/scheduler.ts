@@ -55,8 +55,13 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
   function dispatch(units: readonly Unit[]): void {
     const known = limits ?? DEFAULT_LIMITS;
     const cuts = units.flatMap((unit) => cut(unit, known));
-    for (const group of pack(combine ? cuts : sortByKey(cuts), known, combine))
-      void inTurn(() => request(group));
+    for (const group of pack(combine ? cuts : sortByKey(cuts), known, combine)) {
+      // What was cut to assumed limits and has waited for its turn is cut to those learned meanwhile.
+      void inTurn(async () => {
+        if (known === (limits ?? DEFAULT_LIMITS)) await request(group);
+        else dispatch(group);
+      });
+    }
   }
 
   async function request(group: Unit[]): Promise<void> {
@@ -70,7 +75,11 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
       const response = await send(buildRequest(merged, learning), { signal: abort.signal, idempotent });
       if (learning) learn(response);
       const keys = merged.map((_, i) => answerKey(merged, i, learning));
-      const again = settle(merged, keys, response, learning && limits !== undefined);
+      const again = settle(merged, keys, response, (units, error) => {
+        if (learning && limits) return dispatch(units);
+        limits = undefined;
+        fail(units, error);
+      });
       if (again.length > 0) dispatch(again);
     } catch (error) {
       fail(units, error as GroundwireError);
@@ -95,10 +104,10 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
   /** Where the server refuses what was sent, the parts are tried alone, so that only the bad ones fail. */
   function fail(units: readonly Unit[], error: GroundwireError): void {
     const [first] = units as [Unit];
-    const judged = error.status !== undefined && CONTENT_REFUSALS.has(error.status);
+    const tooMuch = error.status === 413 || error.code === "TOO_MANY_INPUTS";
+    const judged = tooMuch || (error.status !== undefined && CONTENT_REFUSALS.has(error.status));
     const middle = Math.ceil(units.length / 2);
     const items = first.to - first.from;
-    const tooMuch = error.status === 413 || error.code === "TOO_MANY_INPUTS";
     if (judged && units.length > 1) {
       void inTurn(() => request(units.slice(0, middle)));
       void inTurn(() => request(units.slice(middle)));

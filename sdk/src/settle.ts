@@ -5,20 +5,23 @@ import type { GraphQLFailure, GraphQLResponse } from "./transport.js";
 /**
  * Gives each call its part of an answer.
  * @param keys the key of each operation's data.
- * @param recuttable true where lists were cut to assumed limits and the real ones are now known.
- * @returns the units to send again: lists that were too long, and neighbors of a failure that cost all their data.
+ * @param tooLong takes the units of a list that the server found too long.
+ * @returns the units to send again: neighbors of a failure that cost all their data.
  */
 export function settle(
   merged: readonly Merged[],
   keys: readonly string[],
   { data, errors = [] }: GraphQLResponse,
-  recuttable: boolean,
+  tooLong: (units: Unit[], error: GroundwireError) => void,
 ): Unit[] {
   return merged.flatMap((entry, i) => {
     const own = errors.filter(({ path }) => path?.[0] === keys[i]);
     const whole = own.find(({ path }) => entry.operation.list === undefined || typeof path?.[1] !== "number");
     const units = entry.parts.map(({ unit }) => unit);
-    if (recuttable && whole?.extensions?.code === "TOO_MANY_INPUTS") return units;
+    if (whole?.extensions?.code === "TOO_MANY_INPUTS" && entry.operation.list !== undefined) {
+      tooLong(units, toError(whole, [entry.operation.field]));
+      return [];
+    }
     const value = data?.[keys[i] as string];
     const answered = entry.operation.list === undefined ? value !== undefined : Array.isArray(value);
     if (!whole && answered && data) {

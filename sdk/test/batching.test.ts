@@ -120,6 +120,24 @@ describe("a gateway with small limits", () => {
     }
   });
 
+  test("is found out in time for the parts of a long list that wait for their turn", async () => {
+    const { client } = observe({ url: gateway.url });
+    const texts = Array.from({ length: 2100 }, (_, i) => `${i % 10}`);
+    expect(unwrap(await client.embed(texts)).map(({ text }) => text)).toEqual(texts);
+  });
+
+  test("is found out by a client that has known larger ones", async () => {
+    let moved = false;
+    const moving: typeof fetch = (input, init) => fetch(moved ? gateway.url : input, init);
+    const client = connect({ fetch: moving });
+    expect((await client.model()).limits.maxTexts).toBeGreaterThan(10);
+    moved = true;
+    const texts = Array.from({ length: 35 }, (_, i) => `${i} zebras`);
+    const [first, second] = await Promise.all([client.embed(texts), client.embed("dog")]);
+    expect(unwrap(first).map(({ text }) => text)).toEqual(texts);
+    expect(second.text).toBe("dog");
+  });
+
   test("gets bodies within its bytes, and a text that cannot fit is an error at its place", async () => {
     const { client, requests } = observe({ url: gateway.url });
     await client.model();

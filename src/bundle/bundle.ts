@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { isAbsolute, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { GroundwireError } from "../errors.js";
 import type { GraphFile } from "../inference/graph.js";
@@ -50,12 +50,12 @@ const modelsFolder = fileURLToPath(new URL("../../models/", import.meta.url));
 
 /**
  * The folder of a bundle.
- * @param nameOrPath a name below models/, or a path (absolute, or starting with a dot).
+ * @param nameOrPath a name below models/, or a path: what holds a slash or starts with a dot.
  * @default the name in models/default
  */
 export function resolveBundleDirectory(nameOrPath?: string): string {
   const wanted = nameOrPath ?? readDefaultName();
-  return isAbsolute(wanted) || wanted.startsWith(".") ? resolve(wanted) : join(modelsFolder, wanted);
+  return /^\.|[\\/]/.test(wanted) ? resolve(wanted) : join(modelsFolder, wanted);
 }
 
 /** Whether the bundle's stage of training made this file. */

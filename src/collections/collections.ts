@@ -47,6 +47,11 @@ export interface UpsertOptions {
   field?: string;
 }
 
+export interface SearchOptions extends ItemSearch {
+  /** Name of the filter's metadata in messages. @default "filter.metadata" */
+  field?: string;
+}
+
 export interface Collections {
   readonly stamp: ModelStamp;
   list(): Promise<CollectionInfo[]>;
@@ -82,7 +87,7 @@ export interface Collections {
   count(collection: CollectionInfo, filter?: ItemFilter): Promise<number>;
   page(collection: CollectionInfo, page: ItemPage): Promise<StoredItem[]>;
   /** @throws GroundwireError as upsertTexts, with `kind` the collection's wanted kind. */
-  search(id: string, kind: CollectionKind, search: ItemSearch): Promise<ItemHit[]>;
+  search(id: string, kind: CollectionKind, search: SearchOptions): Promise<ItemHit[]>;
   close(): Promise<void>;
 }
 
@@ -207,9 +212,9 @@ export function createCollections({ bundle, encoder, visual, store }: Collection
       checkFilter(page.filter ?? {}, "metadata");
       return store.page(collection, page);
     },
-    search: async (id, kind, search) => {
+    search: async (id, kind, { field = "filter.metadata", ...search }) => {
       const collection = await usable(id, kind);
-      checkFilter(search.filter ?? {}, "filter.metadata");
+      checkFilter(search.filter ?? {}, field);
       if (euclideanNorm(search.vector) === 0)
         throw new GroundwireError("BAD_USER_INPUT", "query must not be a zero vector: it points nowhere");
       return store.search(collection, { ...search, vector: normalize(search.vector) });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Connection, Table } from "@lancedb/lancedb";
 import { createCompactor, type Compactor } from "./compaction.js";
 import { fromTag, quote, toSql, toTag } from "./filters.js";
+import { takeNearest } from "./nearest.js";
 import { catalogSchema, itemSchema } from "./schemas.js";
 import type {
   CollectionInfo,
@@ -111,18 +112,19 @@ export function createEmbeddedStore(folder: string): VectorStore {
 
   async function search({ place }: CollectionInfo, search: ItemSearch): Promise<ItemHit[]> {
     const { table } = await open(place);
-    const where = toSql(search.filter ?? {});
-    let query = table.vectorSearch(search.vector).distanceType("dot").bypassVectorIndex();
-    if (where) query = query.where(where);
-    const rows = await query
-      .select([...columns(search.withPictures), "_distance"])
-      .limit(search.limit)
-      .toArray();
-    const hits = (rows as (ItemRow & { _distance: number })[]).map((row) => ({
-      ...fromItemRow(row),
-      similarity: Math.max(-1, Math.min(1, 1 - row._distance)),
-    }));
-    return hits.sort((a, b) => b.similarity - a.similarity || (a.id < b.id ? -1 : 1));
+    return takeNearest(search.limit, {
+      hits: async (limit, lastId) => {
+        const rows = await readNearest(table, { ...search, limit, lastId }, columns(search.withPictures));
+        return (rows as (ItemRow & Distance)[]).map((row) => ({
+          ...fromItemRow(row),
+          similarity: toSimilarity(row),
+        }));
+      },
+      ranks: async (limit) => {
+        const rows = await readNearest(table, { ...search, limit }, ["id"]);
+        return rows.map((row) => ({ id: row.id, similarity: toSimilarity(row) }));
+      },
+    });
   }
 
   async function beginReplacement(info: CollectionInfo, stamp: ModelStamp): Promise<CollectionInfo> {
@@ -170,6 +172,7 @@ export function createEmbeddedStore(folder: string): VectorStore {
     remove: async ({ place }, ids) => (await open(place)).queue.remove(ids),
     count: async ({ place }, filter: ItemFilter = {}) =>
       (await open(place)).table.countRows(toSql(filter) || undefined),
+    revision: async ({ place }) => (await open(place)).table.version(),
     page,
     search,
     beginReplacement,
@@ -228,6 +231,33 @@ function withQueue(table: Table, folder: string): OpenTable {
 async function settle({ queue, compactor }: OpenTable): Promise<void> {
   await queue.idle();
   await compactor.idle();
+}
+
+interface Distance {
+  id: string;
+  _distance: number;
+}
+
+/** Nearest first; which of equal ones are within the limit is chance. */
+async function readNearest(
+  table: Table,
+  { vector, limit, filter = {}, lastId }: ItemSearch & { lastId?: string },
+  names: string[],
+): Promise<Distance[]> {
+  const upTo = lastId === undefined ? "" : `id <= ${quote(lastId)}`;
+  const where = [upTo, toSql(filter)].filter(Boolean).join(" AND ");
+  let query = table.vectorSearch(vector).distanceType("dot").bypassVectorIndex();
+  if (where) query = query.where(where);
+  const rows = await query
+    .select([...names, "_distance"])
+    .limit(limit)
+    .toArray();
+  return rows as Distance[];
+}
+
+/** Rounding may lead a little beyond the ends. */
+function toSimilarity({ _distance }: Distance): number {
+  return Math.max(-1, Math.min(1, 1 - _distance));
 }
 
 interface CatalogRow extends Omit<CollectionInfo, "createdAt"> {

@@ -1,25 +1,33 @@
-import { isGroundwireError, type GroundwireError } from "../errors.js";
+import { GroundwireError, isGroundwireError, type ErrorCode } from "../errors.js";
 import type { Encoder } from "../inference/encoder.js";
 import type { VisualEncoder } from "../pictures/visual-encoder.js";
 import { normalize } from "../vectors.js";
 import type { Collections } from "./collections.js";
-import type { CollectionInfo, NewItem, StoredItem, VectorStore } from "./vector-store.js";
+import { inBatches, isSame, pairById, type Pair } from "./pairs.js";
+import type { CollectionInfo, CollectionKind, NewItem, StoredItem, VectorStore } from "./vector-store.js";
 
 export interface ReembedOptions {
-  collections: Collections;
+  collections: Pick<Collections, "get" | "stamp">;
   store: VectorStore;
-  encoder: Encoder;
-  visual: VisualEncoder;
-  /** Told of the items done so far, and of all. */
+  encoder: Pick<Encoder, "encode">;
+  visual: Pick<VisualEncoder, "encode">;
+  /** Most texts that may wait for the encoder: no call may hold more. */
+  maxQueue: number;
+  /** Told of the items done so far, and of all; from the start again where others wrote to the collection meanwhile. */
   onProgress?: (done: number, total: number) => void;
+}
+
+export interface LostItem {
+  id: string;
+  error: GroundwireError;
 }
 
 export interface Reembedded {
   /** False where the collection was of the served model already. */
   changed: boolean;
   items: number;
-  /** Items that the new model could not encode; they are not in the collection any more. */
-  lost: { id: string; error: GroundwireError }[];
+  /** Items that the new model can never encode; they are not in the collection any more. */
+  lost: LostItem[];
 }
 
 const BATCH = 64;
@@ -27,64 +35,117 @@ const BATCH = 64;
 const TIMEOUT_MS = 600_000;
 
 /**
+ * What is wrong with the item itself. All else may pass, as an overload does, or is wrong with the model, as a lack of
+ * visual.onnx is (BAD_USER_INPUT), and must cost no item.
+ */
+const PERMANENT: Record<CollectionKind, readonly ErrorCode[]> = {
+  TEXTS: ["BAD_USER_INPUT", "TEXT_TOO_LONG"],
+  IMAGES: ["IMAGE_UNREADABLE", "IMAGE_TOO_LARGE"],
+};
+
+/**
  * Gives every item of a collection the served model's vector, from the text or the picture that is kept with it. The
  * collection stays as it was until all is done, then changes in one step; what was interrupted goes on where it was.
- * @throws GroundwireError COLLECTION_NOT_FOUND
+ *
+ * Other processes may write to the collection meanwhile: the two sets are compared again until nothing was written
+ * while they were. A write that falls between the last look and the step itself, some milliseconds, is lost: stores
+ * have no lock that reaches other processes.
+ * @throws GroundwireError COLLECTION_NOT_FOUND, or what kept an item from being encoded that another attempt may
+ * encode; the collection is then as it was.
  */
 export async function reembed(id: string, options: ReembedOptions): Promise<Reembedded> {
   const { collections, store } = options;
   const collection = await collections.get(id);
-  const total = await store.count(collection);
   if (collection.fingerprint === collections.stamp.fingerprint)
-    return { changed: false, items: total, lost: [] };
+    return { changed: false, items: await store.count(collection), lost: [] };
   const replacement = await store.beginReplacement(collection, collections.stamp);
-  const lost: Reembedded["lost"] = [];
-  let after = await lastId(store, replacement);
-  let done = await store.count(replacement);
-  for (;;) {
-    const items = await store.page(collection, { limit: BATCH, after, withPictures: true });
-    if (items.length === 0) break;
-    const results = await encode(items, options);
-    const good = results.filter((result): result is NewItem => "vector" in result);
-    lost.push(...results.filter((result) => "error" in result));
-    if (good.length > 0) await store.upsert(replacement, good);
-    after = items.at(-1)?.id;
-    done += items.length;
-    options.onProgress?.(done, total);
-  }
+  let revision: number;
+  let lost: LostItem[];
+  do {
+    revision = await store.revision(collection);
+    lost = await bringUpToDate(collection, replacement, options);
+  } while ((await store.revision(collection)) !== revision);
   await store.finishReplacement(collection, replacement);
-  return { changed: true, items: total - lost.length, lost };
+  return { changed: true, items: await store.count(replacement), lost };
 }
 
-/** Items are done in the order of their ids, so the last one tells how far an interrupted attempt came. */
-async function lastId(store: VectorStore, replacement: CollectionInfo): Promise<string | undefined> {
-  let last: string | undefined;
-  for (;;) {
-    const items = await store.page(replacement, { limit: 10_000, after: last });
-    if (items.length === 0) return last;
-    last = items.at(-1)?.id;
+/**
+ * Encodes what the replacement lacks or has otherwise, and takes away what it has beyond the collection.
+ * @returns what the model can never encode
+ */
+async function bringUpToDate(
+  collection: CollectionInfo,
+  replacement: CollectionInfo,
+  options: ReembedOptions,
+): Promise<LostItem[]> {
+  const { store, maxQueue, onProgress } = options;
+  const total = await store.count(collection);
+  const lost: LostItem[] = [];
+  let done = 0;
+  const pairs = pairById(store, collection, replacement);
+  for await (const batch of inBatches(pairs, Math.min(BATCH, maxQueue))) {
+    lost.push(...(await replace(batch, replacement, options)));
+    done += batch.filter(({ left }) => left).length;
+    onProgress?.(done, total);
   }
+  return lost;
+}
+
+/** @returns what the model can never encode */
+async function replace(
+  batch: readonly Pair[],
+  replacement: CollectionInfo,
+  options: ReembedOptions,
+): Promise<LostItem[]> {
+  const { store } = options;
+  const stale = batch.flatMap(({ left, right }) => (left && !(right && isSame(left, right)) ? [left] : []));
+  const results = stale.length > 0 ? await encode(stale, replacement.kind, options) : [];
+  const fresh = results.filter((result): result is NewItem => "vector" in result);
+  const lost = results.filter((result): result is LostItem => "error" in result);
+  const lostIds = new Set(lost.map(({ id }) => id));
+  const gone = batch.flatMap(({ left, right }) =>
+    right && (!left || lostIds.has(left.id)) ? [right.id] : [],
+  );
+  if (fresh.length > 0) await store.upsert(replacement, fresh);
+  if (gone.length > 0) await store.remove(replacement, gone);
+  return lost;
 }
 
 async function encode(
-  items: StoredItem[],
+  items: readonly StoredItem[],
+  kind: CollectionKind,
   { encoder, visual }: ReembedOptions,
-): Promise<(NewItem | { id: string; error: GroundwireError })[]> {
-  const call = { fields: items.map(({ id }) => `item ${JSON.stringify(id)}`), timeoutMs: TIMEOUT_MS };
-  const isText = items[0]?.text !== null;
-  const results = isText
-    ? await encoder.encode(
-        items.map(({ text }) => text ?? ""),
-        call,
-      )
-    : await visual.encode(
-        items.map(({ picture }) => picture ?? new Uint8Array()),
-        call,
-      );
+): Promise<(NewItem | LostItem)[]> {
+  const call = { fields: items.map(({ id }) => nameOf(id)), timeoutMs: TIMEOUT_MS };
+  const results =
+    kind === "TEXTS"
+      ? await encoder.encode(
+          items.map(({ text }) => text ?? ""),
+          call,
+        )
+      : await visual.encode(
+          items.map(({ picture }) => picture ?? new Uint8Array()),
+          call,
+        );
   return items.map((item, i) => {
-    const result = results[i];
-    if (!result || isGroundwireError(result)) return { id: item.id, error: result as GroundwireError };
+    const result = results[i] as (typeof results)[number];
+    if (isGroundwireError(result)) {
+      if (!PERMANENT[kind].includes(result.code)) throw toFault(item.id, result);
+      return { id: item.id, error: result };
+    }
     const vector = "embedding" in result ? result.embedding : result.vector;
     return { ...item, vector: normalize(vector) };
   });
+}
+
+/** The error with the item's name; an INTERNAL one tells its cause, for it is the operator who reads it. */
+function toFault(id: string, error: GroundwireError): GroundwireError {
+  const { code, cause, retryAfterMs } = error;
+  const { message } = code === "INTERNAL" && cause instanceof Error ? cause : error;
+  const text = `${nameOf(id)} could not be encoded, and the collection is as it was: ${message}`;
+  return new GroundwireError(code, text, { cause: error, retryAfterMs });
+}
+
+function nameOf(id: string): string {
+  return `item ${JSON.stringify(id)}`;
 }

@@ -89,6 +89,8 @@ export interface VectorStore {
   /** @returns how many there were. */
   remove(collection: CollectionInfo, ids: readonly string[]): Promise<number>;
   count(collection: CollectionInfo, filter?: ItemFilter): Promise<number>;
+  /** Another number after every write, of whatever process. */
+  revision(collection: CollectionInfo): Promise<number>;
   /** Items in the order of their ids, by code point. */
   page(collection: CollectionInfo, page: ItemPage): Promise<StoredItem[]>;
   /** The nearest items, exact, best first; equal ones in the order of their ids. */

@@ -87,7 +87,7 @@ export class Context {
   /** Undefined for a bundle without relations. */
   get relations(): RelationLoaders | undefined {
     const { relations } = this.services;
-    return relations && (this.loaders.relations ??= createRelationLoaders(relations));
+    return relations && (this.loaders.relations ??= createRelationLoaders(relations, this.signal));
   }
 
   private get grounding() {

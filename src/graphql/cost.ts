@@ -28,6 +28,7 @@ import {
 /**
  * What a request costs, in units of one short text through the model. Arguments decide, whatever the field: texts and
  * images are what the model reads, `first` is what a search returns, and a list of texts multiplies what is asked below.
+ * Only the fields of `OWN` cost more than these tell.
  * The document must have passed validation: fragments then have no cycles, and their number is bounded.
  */
 export type CostEstimator = (request: {
@@ -44,6 +45,8 @@ const SEARCH = 1;
 const HITS_PER_UNIT = 100;
 /** Resolving and answering a field. */
 const FIELD = 0.01;
+/** An overlay decodes the picture again, or draws on it for as long. */
+const OWN: Record<string, number> = { "Grounding.overlay": IMAGE };
 
 /** Every request pays for its own estimate, so this walks the operation once and asks the schema nothing. */
 export function createCostEstimator(schema: GraphQLSchema): CostEstimator {
@@ -69,6 +72,8 @@ export function textCost(text: string): number {
 type TypePlan = Map<string, FieldPlan>;
 
 interface FieldPlan {
+  /** Of the field itself, without arguments and what is asked below. */
+  own: number;
   args: { name: string; defaultValue: unknown; costOf: InputCost }[];
   isList: boolean;
   below: TypePlan;
@@ -90,12 +95,13 @@ function createPlanner(): (type: GraphQLNamedType) => TypePlan {
     if (!isObjectType(type)) return plan;
     const metaFields = [SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef];
     for (const field of [...metaFields, ...Object.values(type.getFields())])
-      plan.set(field.name, planField(field));
+      plan.set(field.name, planField(field, OWN[`${type.name}.${field.name}`]));
     return plan;
   }
 
-  function planField({ args, type }: GraphQLField<unknown, unknown>): FieldPlan {
+  function planField({ args, type }: GraphQLField<unknown, unknown>, own = FIELD): FieldPlan {
     return {
+      own,
       args: args.map(({ name, defaultValue, type }) => ({ name, defaultValue, costOf: inputCostOf(type) })),
       isList: isListType(getNullableType(type)),
       below: planOf(getNamedType(type)),
@@ -185,8 +191,8 @@ function isLeftOut(selection: SelectionNode, { variables }: Scope): boolean {
   );
 }
 
-function fieldCost(node: FieldNode, { args, isList, below }: FieldPlan, scope: Scope): number {
-  let cost = FIELD;
+function fieldCost(node: FieldNode, { own, args, isList, below }: FieldPlan, scope: Scope): number {
+  let cost = own;
   let rows = 1;
   for (const { name, defaultValue, costOf } of args) {
     const value = argumentOf(node, name, scope) ?? defaultValue;

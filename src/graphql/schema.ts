@@ -5,6 +5,7 @@ import { AxesResolver } from "./axes/axes.resolver.js";
 import { CollectionsResolver } from "./collections/collections.resolver.js";
 import { CompositionResolver } from "./composition/composition.resolver.js";
 import { ConceptResolver } from "./concept/concept.resolver.js";
+import { readNullAsDefault } from "./defaults.js";
 import { EmbeddingResolver } from "./embedding/embedding.resolver.js";
 import { GroundingResolver } from "./grounding/grounding.resolver.js";
 import { ModelResolver } from "./model/model.resolver.js";
@@ -12,8 +13,8 @@ import { NeighborsResolver } from "./neighbors/neighbors.resolver.js";
 import { ConceptRelationsResolver, RelationsResolver } from "./relations/relations.resolver.js";
 
 /** The GraphQL surface; schema.graphql is printed from it. */
-export function createSchema(): Promise<GraphQLSchema> {
-  return buildSchema({
+export async function createSchema(): Promise<GraphQLSchema> {
+  const schema = await buildSchema({
     resolvers: [
       ModelResolver,
       EmbeddingResolver,
@@ -29,4 +30,5 @@ export function createSchema(): Promise<GraphQLSchema> {
     // Inputs are checked where they are used, with messages that name field, rule and value.
     validate: false,
   });
+  return readNullAsDefault(schema);
 }

@@ -1,4 +1,5 @@
 import type { Encoded, Encoder } from "../inference/encoder.js";
+import type { CallOptions } from "../relations/relation-queue.js";
 import type { Relations } from "../relations/relations.js";
 import { createHeatMap, type HeatMap } from "./heat-map.js";
 import { findWords } from "./words.js";
@@ -30,18 +31,20 @@ export interface GroundingServices {
  * Where in a photo the words of a text are.
  * @param grid [positions, D] of the photo
  * @param tokens the text's last layer [tokens, D]
+ * @throws GroundwireError OVERLOADED, TIMEOUT or the signal's reason
  */
 export async function groundText(
   text: string,
   grid: Float32Array,
   { vector: tokens, truncated }: Encoded,
   { encoder, relations }: GroundingServices,
+  call?: CallOptions,
 ): Promise<TextGrounding> {
   const { dimension } = encoder;
   const positions = grid.length / dimension;
   const count = tokens.length / dimension;
   // The graph asks for at least one word, whose object is not needed here.
-  const { similarity } = await relations.ground(grid, tokens, [tokens.subarray(0, dimension)]);
+  const { similarity } = await relations.ground(grid, tokens, [tokens.subarray(0, dimension)], call);
   const rows = Array.from({ length: count }, (_, token) =>
     similarity.subarray(token * positions, (token + 1) * positions),
   );

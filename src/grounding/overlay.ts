@@ -1,4 +1,6 @@
 import sharp, { type OverlayOptions } from "sharp";
+import { openPicture } from "../pictures/decode.js";
+import type { Step } from "../pictures/visual-encoder.js";
 import type { WordMap } from "./ground-text.js";
 
 /** Longest side of one word's panel, pixels. */
@@ -9,7 +11,8 @@ const PANELS_IN_A_ROW = 4;
 /** Share of the picture that the hottest position hides. */
 const OPACITY = 0.65;
 
-interface Panel {
+/** What a panel shows below its map. */
+export interface Photo {
   png: Buffer;
   width: number;
   height: number;
@@ -25,21 +28,37 @@ export async function renderOverlay(
   words: readonly WordMap[],
   side: number,
 ): Promise<Buffer> {
-  const photo = await sharp(bytes)
-    .autoOrient()
-    .flatten({ background: "#ffffff" })
+  return drawOverlay(await openPhoto(bytes), words, side);
+}
+
+/** @param bytes a picture that `decodePicture` has accepted */
+export async function openPhoto(bytes: Uint8Array): Promise<Photo> {
+  const { data, info } = await openPicture(bytes)
     .resize(PANEL_SIDE, PANEL_SIDE, { fit: "inside" })
     .toColourspace("srgb")
     .png()
     .toBuffer({ resolveWithObject: true });
-  const { width, height } = photo.info;
-  const panels = await Promise.all(
-    words.map((word) => renderPanel({ png: photo.data, width, height }, word, side)),
-  );
-  return joinPanels(panels, width, height + TITLE_HEIGHT);
+  return { png: data, width: info.width, height: info.height };
 }
 
-async function renderPanel({ png, width, height }: Panel, word: WordMap, side: number): Promise<Buffer> {
+/**
+ * As `renderOverlay`, of a photo that is open.
+ * @param step runs each part when its turn comes. @default at once
+ * @throws what `step` does
+ */
+export async function drawOverlay(
+  photo: Photo,
+  words: readonly WordMap[],
+  side: number,
+  step: Step = (run) => run(),
+): Promise<Buffer> {
+  const panels: Buffer[] = [];
+  // One after the other: those of a long text would all stand before the pictures that come next.
+  for (const word of words) panels.push(await step(() => renderPanel(photo, word, side)));
+  return step(() => joinPanels(panels, photo.width, photo.height + TITLE_HEIGHT));
+}
+
+async function renderPanel({ png, width, height }: Photo, word: WordMap, side: number): Promise<Buffer> {
   const heat = await sharp(colorize(word.values), { raw: { width: side, height: side, channels: 4 } })
     .resize(width, height, { fit: "fill", kernel: "cubic" })
     .png()

@@ -5,7 +5,7 @@ export interface Metrics {
   registry: Registry;
   observe: (stage: Stage, ms: number) => void;
   countRequest: (route: string, status: number, ms: number) => void;
-  /** Publishes the encoder's own counts; call once it runs. */
+  /** Publishes the services' own counts; call once they run. */
   follow: (services: Services) => void;
 }
 
@@ -38,7 +38,7 @@ export function createMetrics(): Metrics {
     return requests.labels(route, status);
   });
 
-  function follow({ encoder, lexicon }: Services): void {
+  function follow({ encoder, lexicon, workers }: Services): void {
     const counts = {
       batches: "Batches given to the model",
       texts: "Rows given to the model",
@@ -73,6 +73,15 @@ export function createMetrics(): Metrics {
       registers: [registry],
       collect: followCount(() => lexicon.stats().queries),
     });
+    // The encoder's are among its own counts.
+    const pools = { lexicon: "search", pictures: "visual", relations: "relate" } as const;
+    for (const [pool, kind] of Object.entries(pools))
+      new Counter({
+        name: `groundwire_${pool}_restarts_total`,
+        help: "Workers replaced after a death",
+        registers: [registry],
+        collect: followCount(() => workers.restarts[kind]),
+      });
   }
 
   return {

@@ -1,9 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Config } from "../config.js";
 import { GroundwireError, isGroundwireError, type ErrorCode } from "../errors.js";
 import { textCost } from "../graphql/cost.js";
 import { encodeVector } from "../graphql/scalars/vector.scalar.js";
 import type { Encoded, Timings } from "../inference/encoder.js";
+import { checkText, type TokenizedText } from "../inference/tokenizer.js";
 import type { Services } from "../services.js";
 import { normalize } from "../vectors.js";
 import { addRetryHeaders, toRefusal } from "./errors.js";
@@ -46,7 +48,9 @@ export function registerOpenai(
     scope.post("/v1/embeddings", async (request) => {
       const wanted = parseRequest(request.body, services, config);
       const cost = wanted.input.reduce((sum, text) => sum + textCost(text), 0);
+      checkCost(cost, config);
       limiter.spend(request.caller.id, cost);
+      await checkTexts(wanted.input, services);
       const encoded = await encode(wanted.input, request, services);
       return toAnswer(encoded, wanted);
     });
@@ -80,6 +84,42 @@ function parseRequest(body: unknown, { bundle }: Services, { maxTexts }: Config)
   return { model, input: texts, format };
 }
 
+/**
+ * The limit, and the words, of GraphQL's guard.
+ * @throws GroundwireError TOO_MANY_INPUTS
+ */
+function checkCost(cost: number, { maxCost }: Config): void {
+  if (cost <= maxCost) return;
+  const message = `the request must cost at most ${maxCost} units (a short text is 1), costs ${Math.ceil(cost)}`;
+  throw new GroundwireError("TOO_MANY_INPUTS", message);
+}
+
+/**
+ * Finds, before anything is encoded, what would refuse the whole request. A text of no more characters than maxTokens
+ * seldom has more tokens: only longer ones are tokenized for it, and `encode` finds the rest.
+ * @throws GroundwireError BAD_USER_INPUT, TEXT_TOO_LONG
+ */
+async function checkTexts(texts: string[], { encoder, bundle }: Services): Promise<void> {
+  const { maxTokens } = bundle.manifest;
+  texts.forEach((text, i) => checkText(text, `input[${i}]`));
+  for (const [i, text] of texts.entries()) {
+    if (text.length <= maxTokens) continue;
+    checkLength(encoder.tokenize(text), `input[${i}]`, maxTokens);
+    // Long texts take milliseconds each, in which nobody else is answered.
+    await setImmediate();
+  }
+}
+
+function checkLength(
+  { truncated, tokenCount }: Pick<TokenizedText, "truncated" | "tokenCount">,
+  field: string,
+  maxTokens: number,
+): void {
+  if (!truncated) return;
+  const message = `${field} must have at most ${maxTokens} tokens, has ${tokenCount}`;
+  throw new GroundwireError("TEXT_TOO_LONG", message);
+}
+
 async function encode(
   texts: string[],
   request: FastifyRequest,
@@ -95,9 +135,8 @@ async function encode(
   const { maxTokens } = bundle.manifest;
   return results.map((result, i) => {
     if (isGroundwireError(result)) throw result;
-    if (!result.truncated) return result;
-    const message = `input[${i}] must have at most ${maxTokens} tokens, has ${result.tokenCount}`;
-    throw new GroundwireError("TEXT_TOO_LONG", message);
+    checkLength(result, `input[${i}]`, maxTokens);
+    return result;
   });
 }
 

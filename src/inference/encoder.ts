@@ -16,6 +16,7 @@ import { nestConfig } from "./graph.js";
 import { checkText, checkTokens, createKeys, createTokenizer, type TokenizedText } from "./tokenizer.js";
 import type { EncodeReply, EncodeRequest, TextOutput } from "./protocol.js";
 import { createWorkerPool, type WorkerPool } from "./worker-pool.js";
+import type { WorkerTrouble } from "./worker-watch.js";
 
 export interface Encoded {
   /** [D], pooled and not normalised; [T, D] for tokens. Shared between callers: do not change it. */
@@ -63,6 +64,8 @@ export interface EncoderOptions {
   cacheEntries: number;
   /** Told of every stage's duration in milliseconds. */
   observe?: (stage: "tokenize" | "queue" | "infer", ms: number) => void;
+  /** Told of each worker that dies or cannot start. */
+  onTrouble?: (trouble: WorkerTrouble) => void;
 }
 
 export interface EncoderStats {
@@ -295,7 +298,7 @@ function createLane(cacheEntries: number): Lane {
 
 export type EncodePool = WorkerPool<EncodeRequest, EncodeReply>;
 
-type PoolSize = Pick<EncoderOptions, "workers" | "threadsPerWorker">;
+type EncodePoolOptions = Pick<EncoderOptions, "workers" | "threadsPerWorker" | "onTrouble">;
 
 const LANGUAGE = "language.onnx";
 const RETRIEVAL = "retrieval.onnx";
@@ -306,12 +309,12 @@ const RETRIEVAL = "retrieval.onnx";
  */
 export async function startEncodePool(
   bundle: BundleFiles,
-  { workers, threadsPerWorker: threads }: PoolSize,
+  { workers, threadsPerWorker: threads, onTrouble }: EncodePoolOptions,
 ): Promise<EncodePool> {
   const retrieval = hasFile(bundle, RETRIEVAL) ? { retrieval: graphFile(bundle, RETRIEVAL) } : {};
   const settings = { ...settingsOf(bundle), ...retrieval, threads };
   try {
-    return await createWorkerPool(settings, workers);
+    return await createWorkerPool(settings, workers, { onTrouble });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new BundleError(LANGUAGE, `must be a graph that onnxruntime can run: ${reason}`, { cause });
@@ -327,19 +330,24 @@ function settingsOf(bundle: BundleFiles) {
  * A worker on the threads of all workers, for a batch that comes alone: workers side by side answer more texts a
  * second, but a single text would leave all but one idle.
  */
-function createSolo(bundle: BundleFiles, size: PoolSize) {
+function createSolo(bundle: BundleFiles, options: EncodePoolOptions) {
+  const { workers, onTrouble } = options;
   let pool: EncodePool | undefined;
   let started: Promise<unknown> | undefined;
 
   async function create(): Promise<void> {
-    const settings = { ...settingsOf(bundle), threads: allThreads(size), spin: true };
-    pool = await createWorkerPool(settings, 1);
+    const settings = { ...settingsOf(bundle), threads: allThreads(options), spin: true };
+    pool = await createWorkerPool(settings, 1, { onTrouble });
+  }
+
+  function tell(error: Error): void {
+    onTrouble?.({ kind: "encode", wasReady: false, error });
   }
 
   return {
     /** Without it the other workers do, as they do until it is ready. */
     start: () => {
-      if (size.workers > 1) started = create().catch(() => undefined);
+      if (workers > 1) started = create().catch(tell);
     },
     /** Undefined where it is busy, or lacks the graph. */
     poolFor: ({ output }: EncodeRequest) => (output !== "retrieval" && pool?.idle ? pool : undefined),

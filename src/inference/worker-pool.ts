@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { builtScript } from "../built-script.js";
 import type { ExitRequest, WorkerReply, WorkerSettings } from "./protocol.js";
+import type { WorkerTrouble } from "./worker-watch.js";
 
 export interface WorkerPool<Request, Reply> {
   /** Requests that workers could take now. */
@@ -9,7 +10,7 @@ export interface WorkerPool<Request, Reply> {
   readonly restarts: number;
   /**
    * Runs a request on an idle worker. If the worker dies, another tries once more.
-   * @throws Error when the model fails, or two workers died over this request.
+   * @throws Error when the model fails, or two workers died over this request; its cause is then why the last one did.
    */
   run: (request: Request) => Promise<Reply>;
   /** Called each time a worker becomes idle. */
@@ -33,6 +34,8 @@ interface Member<Request, Reply> {
   worker: Worker;
   exited: Promise<void>;
   ready: boolean;
+  /** What it died of. */
+  fault?: Error;
   /** Its requests: the one that it is at, and those that it has been given ahead. */
   tasks: Task<Request, Reply>[];
 }
@@ -42,10 +45,14 @@ export interface PoolOptions {
   script?: URL;
   /** Requests that a worker is given while it is at one, so that it need not wait for the next. @default 0 */
   ahead?: number;
+  /** Told of each worker that ended unasked. */
+  onTrouble?: (trouble: WorkerTrouble) => void;
 }
 
 const MAX_ATTEMPTS = 2;
-const RESTART_DELAY_MS = 200;
+/** Pause after a worker that could not start; each further one doubles it, so that its log stays short. */
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 30_000;
 
 /**
  * Starts a worker, and the others when the pool is told to grow; keeps their number.
@@ -54,10 +61,12 @@ const RESTART_DELAY_MS = 200;
 export async function createWorkerPool<Request, Reply>(
   settings: WorkerSettings,
   size: number,
-  { script = builtScript("inference/worker"), ahead = 0 }: PoolOptions = {},
+  { script = builtScript("inference/worker"), ahead = 0, onTrouble = () => undefined }: PoolOptions = {},
 ): Promise<WorkerPool<Request, Reply>> {
   const members = new Set<Member<Request, Reply>>();
   const waiting: Task<Request, Reply>[] = [];
+  const pauses = new Set<NodeJS.Timeout>();
+  let failedStarts = 0;
   let closing = false;
   let restarts = 0;
 
@@ -70,15 +79,20 @@ export async function createWorkerPool<Request, Reply>(
       worker.on("message", (message: WorkerReply<Reply>) => {
         if ("ready" in message) {
           member.ready = true;
+          failedStarts = 0;
           resolve();
         } else finish(member, message);
         assign();
       });
       // An "exit" follows every "error".
-      worker.on("error", reject);
+      worker.on("error", (error) => {
+        member.fault = error;
+        reject(error);
+      });
       worker.on("exit", (code) => {
-        reject(new Error(`a worker ended with code ${code}`));
-        replace(member);
+        const fault = member.fault ?? new Error(`a worker ended with code ${code}`);
+        reject(fault);
+        replace(member, fault);
       });
     });
   }
@@ -92,29 +106,41 @@ export async function createWorkerPool<Request, Reply>(
     else task?.resolve(message.reply);
   }
 
-  function replace(member: Member<Request, Reply>): void {
+  function replace(member: Member<Request, Reply>, fault: Error): void {
     members.delete(member);
     const [fatal, ...unseen] = member.tasks;
     for (const task of unseen.reverse()) {
       task.attempts -= 1;
-      retry(task);
+      retry(task, fault);
     }
-    if (fatal) retry(fatal);
+    if (fatal) retry(fatal, fault);
     if (closing) return;
     assign();
     restarts += 1;
-    // One that died before it was ready may do so again: not in a tight loop.
-    setTimeout(restart, member.ready ? 0 : RESTART_DELAY_MS);
+    const restartInMs = member.ready ? 0 : nextPause();
+    const pause = setTimeout(() => {
+      pauses.delete(pause);
+      restart();
+    }, restartInMs);
+    pauses.add(pause);
+    onTrouble({ kind: settings.kind, wasReady: member.ready, error: fault, restartInMs });
+  }
+
+  /** One that died before it was ready may do so again, for as long as what it lacks is missing. */
+  function nextPause(): number {
+    const ms = FIRST_PAUSE_MS * 2 ** failedStarts;
+    failedStarts += 1;
+    return Math.min(LONGEST_PAUSE_MS, ms);
   }
 
   function restart(): void {
-    // A failed start ends in an "exit", which asks for the next one.
+    // A failed start ends in an "exit", which tells of it and asks for the next one.
     if (!closing) start().catch(() => undefined);
   }
 
-  function retry(task: Task<Request, Reply>): void {
+  function retry(task: Task<Request, Reply>, cause: Error): void {
     if (closing || task.attempts >= MAX_ATTEMPTS)
-      task.reject(new Error("the worker died while it ran this request"));
+      task.reject(new Error("the worker died while it ran this request", { cause }));
     else waiting.unshift(task);
   }
 
@@ -165,6 +191,7 @@ export async function createWorkerPool<Request, Reply>(
     },
     async close() {
       closing = true;
+      pauses.forEach(clearTimeout);
       for (const task of waiting.splice(0)) task.reject(new Error("the workers are closed"));
       await Promise.all([...members].map((member) => end(member, 0)));
     },

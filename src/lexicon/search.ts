@@ -4,6 +4,7 @@ import type { SearchReply, SearchRequest } from "../inference/protocol.js";
 import { createDeadline } from "../inference/deadline.js";
 import { createServiceRate } from "../inference/service-rate.js";
 import { createWorkerPool } from "../inference/worker-pool.js";
+import type { WorkerTrouble } from "../inference/worker-watch.js";
 import { euclideanNorm, normalize } from "../vectors.js";
 import type { NeighborFilter, RankedQuery } from "./rank.js";
 
@@ -57,6 +58,8 @@ export interface LexiconSearchOptions {
   timeoutMs: number;
   /** Told of every batch's duration in milliseconds. */
   observe?: (stage: "search", ms: number) => void;
+  /** Told of each worker that dies or cannot start. */
+  onTrouble?: (trouble: WorkerTrouble) => void;
 }
 
 interface Waiting {
@@ -79,7 +82,9 @@ export async function createLexiconSearch(
   const { entries, rows, scales } = bundle.lexicon;
   const positions = new Map(entries.map((entry, index) => [entry, index]));
   const settings = { kind: "search", threads: options.threads, entries, rows, scales } as const;
-  const pool = await createWorkerPool<SearchRequest, SearchReply>(settings, 1);
+  const pool = await createWorkerPool<SearchRequest, SearchReply>(settings, 1, {
+    onTrouble: options.onTrouble,
+  });
   const counts = { batches: 0, queries: 0 };
   const rate = createServiceRate();
   let queue: Waiting[] = [];

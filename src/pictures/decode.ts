@@ -1,4 +1,4 @@
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { GroundwireError, isGroundwireError } from "../errors.js";
 
 /** Side of the square that the model sees, pixels. */
@@ -44,10 +44,7 @@ export async function decodePicture(
   try {
     // An animated WebP is told by its header alone, which costs a tenth of decoding: others are spared it.
     if (bytes[0] === FIRST_OF_WEBP) await checkHeader(bytes, field, limits);
-    return await sharp(bytes, { ...OPEN, limitInputPixels: limits.maxPixels })
-      .timeout({ seconds: DECODE_SECONDS })
-      .autoOrient()
-      .flatten({ background: PAPER })
+    return await openPicture(bytes, limits.maxPixels)
       .resize(PICTURE_SIDE, PICTURE_SIDE, { fit: "fill", kernel: "linear" })
       .toColourspace("srgb")
       .raw({ depth: "uchar" })
@@ -58,6 +55,18 @@ export async function decodePicture(
     await checkHeader(bytes, field, limits);
     throw unreadable(`${field} must be an undamaged picture: ${firstLine(error)}`, error);
   }
+}
+
+/**
+ * A picture as all who decode it see it: upright, on white where it is transparent. What is damaged for one of them is so
+ * for all.
+ * @param maxPixels most pixels that it may claim to have. @default those of `PICTURE_LIMITS`
+ */
+export function openPicture(bytes: Uint8Array, maxPixels = PICTURE_LIMITS.maxPixels): Sharp {
+  return sharp(bytes, { ...OPEN, limitInputPixels: maxPixels })
+    .timeout({ seconds: DECODE_SECONDS })
+    .autoOrient()
+    .flatten({ background: PAPER });
 }
 
 /** The "R" of RIFF; JPEG and PNG begin with others. */

@@ -7,6 +7,7 @@ import { nestConfig } from "../inference/graph.js";
 import type { VisualReply, VisualRequest } from "../inference/protocol.js";
 import { createServiceRate } from "../inference/service-rate.js";
 import { createWorkerPool, type WorkerPool } from "../inference/worker-pool.js";
+import type { WorkerTrouble } from "../inference/worker-watch.js";
 import { readBase64Picture } from "./base64.js";
 import { decodePicture, PICTURE_LIMITS, type PictureLimits } from "./decode.js";
 import { createPictureQueue, type SeenPicture } from "./picture-queue.js";
@@ -37,6 +38,9 @@ export interface PictureOptions {
   fields?: readonly string[];
 }
 
+/** Runs a part of some work when a decoder is free. */
+export type Step = <T>(run: () => Promise<T>) => Promise<T>;
+
 export interface VisualEncoderOptions {
   workers: number;
   threadsPerWorker: number;
@@ -47,6 +51,8 @@ export interface VisualEncoderOptions {
   limits?: PictureLimits;
   /** Told of every stage's duration in milliseconds. */
   observe?: (stage: "decode" | "queue" | "see", ms: number) => void;
+  /** Told of each worker that dies or cannot start. */
+  onTrouble?: (trouble: WorkerTrouble) => void;
 }
 
 export interface VisualStats {
@@ -63,6 +69,15 @@ export interface VisualEncoder {
     pictures: readonly PictureSource[],
     options?: PictureOptions,
   ): Promise<(EncodedPicture | GroundwireError)[]>;
+  /**
+   * Does other work on a picture, within the limits of those that are encoded: it counts as one that waits, its steps
+   * share the decoders, and none begins once its caller has gone.
+   * @throws GroundwireError OVERLOADED, TIMEOUT or the signal's reason; what the work throws.
+   */
+  draw<T>(
+    work: (step: Step) => Promise<T>,
+    options?: Pick<PictureOptions, "signal" | "timeoutMs">,
+  ): Promise<T>;
   stats(): VisualStats;
   /** Starts all workers but the first. For what goes on for long; call it once. */
   grow(): void;
@@ -151,6 +166,21 @@ export async function createVisualEncoder(
     }
   }
 
+  async function draw<T>(
+    work: (step: Step) => Promise<T>,
+    call: Pick<PictureOptions, "signal" | "timeoutMs"> = {},
+  ): Promise<T> {
+    admit();
+    const deadline = createDeadline(call.timeoutMs ?? options.timeoutMs, call.signal);
+    const step: Step = (run) => decoders(() => (deadline.over ? deadline.expired : run()));
+    try {
+      return await Promise.race([work(step), deadline.expired]);
+    } finally {
+      waiting -= 1;
+      deadline.clear();
+    }
+  }
+
   function admit(): void {
     if (waiting >= maxPictures) {
       const message = `the queue holds its limit of ${maxPictures} pictures; try again later`;
@@ -168,6 +198,7 @@ export async function createVisualEncoder(
 
   return {
     encode,
+    draw,
     stats: () => ({ ...counts, queued: waiting, restarts: pool?.restarts ?? 0 }),
     grow: () => pool?.grow(),
     close: async () => pool?.close(),
@@ -181,14 +212,17 @@ function readSource(source: PictureSource, field: string): Uint8Array | Promise<
 
 type VisualPool = WorkerPool<VisualRequest, VisualReply>;
 
-function startPool(bundle: Bundle, { workers, threadsPerWorker }: VisualEncoderOptions): Promise<VisualPool> {
+function startPool(
+  bundle: Bundle,
+  { workers, threadsPerWorker, onTrouble }: VisualEncoderOptions,
+): Promise<VisualPool> {
   const settings = {
     kind: "visual",
     model: graphFile(bundle, GRAPH),
     threads: threadsPerWorker,
     extra: nestConfig(bundle.manifest.session?.configEntries),
   } as const;
-  return createWorkerPool(settings, workers, { ahead: 1 });
+  return createWorkerPool(settings, workers, { ahead: 1, onTrouble });
 }
 
 function toGroundwireError(error: unknown): GroundwireError {

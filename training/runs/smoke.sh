@@ -5,7 +5,9 @@
 set -euo pipefail
 data=$(realpath "${1:?usage: smoke.sh DATA [RUN]}")
 root=$(cd "$(dirname "$0")/../.." && pwd)
-run=$(realpath -m "${2:-$root/runs/smoke}")
+run=${2:-$root/runs/smoke}
+mkdir -p "$run"
+run=$(cd "$run" && pwd)
 cd "$root"
 if [ -z "${PYTHON:-}" ] && [ ! -x training/.venv/bin/python ]; then
   python3 -m venv training/.venv

@@ -11,8 +11,10 @@ export default async function setup(project) {
   const bundle = await createRelationBundle();
   const shipped = await startGateway();
   const relational = await startGateway({ GROUNDWIRE_MODEL: bundle.directory });
-  await bundle.remove();
   project.provide("gatewayUrl", shipped.url);
   project.provide("relationalUrl", relational.url);
-  return () => Promise.all([shipped.stop(), relational.stop()]);
+  return async () => {
+    await Promise.all([shipped.stop(), relational.stop()]);
+    await bundle.remove();
+  };
 }

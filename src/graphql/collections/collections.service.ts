@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import type { CollectionInfo, ItemFilter, ItemHit } from "../../collections/vector-store.js";
 import { mixQuery } from "../../collections/mix.js";
 import { GroundwireError, isGroundwireError } from "../../errors.js";
 import { checkFirst } from "../checks.js";
 import type { Context } from "../context.js";
-import { createCursorCodec } from "../neighbors/cursor.js";
+import { createCursorCodec, type QueryInputs } from "../neighbors/cursor.js";
 import type { PageInfo } from "../neighbors/neighbors.type.js";
 import type { ImageQueryInput, MetadataFilterInput } from "./collections.input.js";
 import type { Collection, CollectionItemConnection, ImageHitConnection } from "./collections.type.js";
@@ -74,7 +75,15 @@ export async function searchImages(
   await context.services.collections.usable(collection, "IMAGES");
   const vector = await encodeQuery(query, context);
   const { hits, ranks, ...rest } = await searchPage(
-    { collection, kind: "IMAGES", vector, filter, withPictures },
+    {
+      collection,
+      kind: "IMAGES",
+      vector,
+      inputs: inputsOf(query),
+      filter,
+      filterField: "query.metadata",
+      withPictures,
+    },
     page,
     context,
   );
@@ -94,7 +103,11 @@ export interface CollectionSearch {
   kind: CollectionInfo["kind"];
   /** [D], of any length but zero. */
   vector: Float32Array;
+  /** The query as it was given, which cursors are tied to. */
+  inputs: QueryInputs;
   filter: ItemFilter;
+  /** Name of the filter's metadata in messages. @default "filter.metadata" */
+  filterField?: string;
   withPictures?: boolean;
   /** Least cosine, -1 to 1. */
   minSimilarity?: number;
@@ -110,13 +123,22 @@ export interface HitPage {
 
 /** @throws GroundwireError BAD_USER_INPUT for a page beyond MAX_DEPTH. */
 export async function searchPage(
-  { collection, kind, vector, filter, withPictures, minSimilarity = -Infinity }: CollectionSearch,
+  {
+    collection,
+    kind,
+    vector,
+    inputs,
+    filter,
+    filterField: field,
+    withPictures,
+    minSimilarity = -Infinity,
+  }: CollectionSearch,
   { first, after }: PageRequest,
   context: Context,
 ): Promise<HitPage> {
   checkFirst(first, context);
   const { collections } = context.services;
-  const codec = createCursorCodec(collections.stamp.fingerprint, vector, {
+  const codec = createCursorCodec(collections.stamp.fingerprint, inputs, {
     collection,
     filter,
     minSimilarity,
@@ -125,7 +147,7 @@ export async function searchPage(
   if (offset + first > MAX_DEPTH)
     throw bad(`after and first must stay within the best ${MAX_DEPTH} hits, ask for ${offset + first}`);
   const limit = offset + first + 1;
-  const all = await collections.search(collection, kind, { vector, limit, filter, withPictures });
+  const all = await collections.search(collection, kind, { vector, limit, filter, field, withPictures });
   const found = all.filter(({ similarity }) => similarity >= minSimilarity).slice(offset);
   const hits = found.slice(0, first);
   const ranks = hits.map((_, i) => offset + i + 1);
@@ -143,6 +165,12 @@ function checkQuery({ text, image, textWeight, negativeText }: ImageQueryInput):
   if (textWeight == null) return;
   if (given < 2) throw bad("query.textWeight must only be given with both text and image, which it weighs");
   if (!(textWeight >= 0 && textWeight <= 1)) throw bad(`query.textWeight must be 0 to 1, is ${textWeight}`);
+}
+
+function inputsOf({ text, negativeText, textWeight, image }: ImageQueryInput): QueryInputs {
+  // Hashed, so that JSON need not repeat a picture.
+  const picture = image == null ? null : createHash("sha256").update(image).digest("base64");
+  return [text ?? null, negativeText ?? null, textWeight ?? DEFAULT_TEXT_WEIGHT, picture];
 }
 
 async function encodeQuery(query: ImageQueryInput, context: Context): Promise<Float32Array> {

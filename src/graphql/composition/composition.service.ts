@@ -5,7 +5,13 @@ import { euclideanNorm, normalize } from "../../vectors.js";
 import { checkCount } from "../checks.js";
 import type { Context } from "../context.js";
 import type { TermInput } from "../neighbors/neighbors.input.js";
-import { findNeighbors, sumTerms } from "../neighbors/neighbors.service.js";
+import {
+  findNeighbors,
+  loadTerms,
+  nameTerms,
+  sumTerms,
+  type NamedTerm,
+} from "../neighbors/neighbors.service.js";
 import type { Neighbor } from "../neighbors/neighbors.type.js";
 import { CompositionMethod, type Composition, type OddOneOut } from "./composition.type.js";
 
@@ -16,8 +22,10 @@ export interface ComposeRequest {
   excludeTerms: boolean;
 }
 
+/** @throws GroundwireError BAD_USER_INPUT or TEXT_TOO_LONG, naming the term by its place; TOO_MANY_INPUTS. */
 export async function composeTerms(request: ComposeRequest, context: Context): Promise<Composition> {
   const { terms, method, first, excludeTerms } = request;
+  checkCount(terms, "terms", context);
   const { text, vector } = await composeVector(terms, method, context);
   const exclude = excludeTerms ? terms.map((term) => term.text) : [];
   const neighbors = await findNeighbors(vector, first, exclude, context);
@@ -27,26 +35,26 @@ export async function composeTerms(request: ComposeRequest, context: Context): P
 async function composeVector(terms: TermInput[], method: CompositionMethod, context: Context) {
   if (method === CompositionMethod.SUM)
     return { text: null, vector: await sumTerms(terms, "terms", context) };
-  const subtracted = terms.filter(({ weight }) => (weight ?? 1) < 0);
-  const joined = terms.filter((term) => !subtracted.includes(term));
+  const named = nameTerms(terms, "terms");
+  const subtracted = named.filter(({ weight }) => (weight ?? 1) < 0);
+  const joined = named.filter((term) => !subtracted.includes(term));
   if (subtracted.length > 0 && joined.length === 0)
     throw new GroundwireError(
       "BAD_USER_INPUT",
       "terms must have one of weight 1 to subtract from, have none",
     );
-  const text = joinTerms(joined, context);
-  if (subtracted.length > 0)
-    return { text, vector: await sumTerms([{ text, weight: 1 }, ...subtracted], "terms", context) };
-  const { vector } = await context.vectors.load({ text, field: "terms" });
-  return { text, vector };
+  const text = joinTerms(joined);
+  const loads = [context.vectors.load({ text, field: "terms" }), loadTerms(subtracted, context)] as const;
+  const [{ vector }, others] = await Promise.all(loads);
+  if (others.length === 0) return { text, vector };
+  return { text, vector: weightedSum([{ vector, weight: 1 }, ...others], "terms") };
 }
 
-function joinTerms(terms: TermInput[], context: Context): string {
-  checkCount(terms, "terms", context);
-  terms.forEach(({ text }, i) => checkText(text, `terms[${i}].text`));
-  const weighted = terms.findIndex(({ weight }) => (weight ?? 1) !== 1);
-  if (weighted >= 0) {
-    const message = `terms[${weighted}].weight must be 1 for method ENCODE, is ${terms[weighted]?.weight}; SUM takes weights`;
+function joinTerms(terms: NamedTerm[]): string {
+  for (const { text, field } of terms) checkText(text, `${field}.text`);
+  const weighted = terms.find(({ weight }) => (weight ?? 1) !== 1);
+  if (weighted) {
+    const message = `${weighted.field}.weight must be 1 for method ENCODE, is ${weighted.weight}; SUM takes weights`;
     throw new GroundwireError("BAD_USER_INPUT", message);
   }
   return terms.map(({ text }) => text.trim()).join(" ");

@@ -67,13 +67,13 @@ export class ConceptResolver {
   }
 
   @FieldResolver(() => Int, { description: "Tokens of the whole text, [CLS] and [SEP] included." })
-  tokenCount(@Root() { text }: Concept, @Ctx() { services }: Context): number {
-    return services.encoder.tokenize(text).tokenCount;
+  async tokenCount(@Root() concept: Concept, @Ctx() context: Context): Promise<number> {
+    return (await load(concept, context)).tokenCount;
   }
 
   @FieldResolver(() => Boolean, { description: "True where the text had more than the model's maxTokens." })
-  truncated(@Root() { text }: Concept, @Ctx() { services }: Context): boolean {
-    return services.encoder.tokenize(text).truncated;
+  async truncated(@Root() concept: Concept, @Ctx() context: Context): Promise<boolean> {
+    return (await load(concept, context)).truncated;
   }
 
   @FieldResolver(() => Float, {
@@ -134,6 +134,7 @@ export class ConceptResolver {
   }
 }
 
+/** All that the model knows of a concept, token counts included: one computation, however many fields ask for it. */
 function load({ text, field }: Concept, context: Context): Promise<Encoded> {
   return context.vectors.load({ text, field });
 }

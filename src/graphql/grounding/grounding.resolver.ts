@@ -25,8 +25,9 @@ export class GroundingResolver {
   })
   overlay(
     @Root() grounding: Grounding,
+    @Ctx() context: Context,
     @Arg("word", () => Int, { nullable: true }) word: number | null | undefined,
   ): Promise<string> {
-    return drawGrounding(grounding, word);
+    return drawGrounding(grounding, word, context);
   }
 }

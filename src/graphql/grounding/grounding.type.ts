@@ -1,6 +1,7 @@
 import { Field, Float, Int, ObjectType } from "type-graphql";
 import type { WordMap } from "../../grounding/ground-text.js";
 import { BOX_LEVEL } from "../../grounding/heat-map.js";
+import type { Photo } from "../../grounding/overlay.js";
 
 @ObjectType({
   description: "A rectangle in shares of the picture's width and height, 0 to 1, from its left upper corner.",
@@ -64,4 +65,6 @@ export class Grounding {
 
   image!: string;
   maps!: WordMap[];
+  /** Opened for the first overlay that is asked for. */
+  photo?: Promise<Photo>;
 }

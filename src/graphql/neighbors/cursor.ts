@@ -1,11 +1,17 @@
 import { createHash } from "node:crypto";
 import { GroundwireError } from "../../errors.js";
 
-/** Ties cursors to one model, query and filter: elsewhere they would point at other entries. */
-export function createCursorCodec(fingerprint: string, query: Float32Array, filter: object) {
+/** A query as its client gave it: a vector, or anything that JSON tells apart. */
+export type QueryInputs = Float32Array | string | object;
+
+/**
+ * Ties cursors to one model, query and filter: elsewhere they would point at other entries.
+ * @param query never a vector that the model computed: computed again, in another batch, its last digits may differ
+ */
+export function createCursorCodec(fingerprint: string, query: QueryInputs, filter: object) {
   const digest = createHash("sha256")
     .update(fingerprint)
-    .update(query)
+    .update(query instanceof Float32Array ? query : JSON.stringify(query))
     .update(JSON.stringify(filter))
     .digest();
   const key = digest.subarray(0, 9).toString("base64url");

@@ -1,10 +1,10 @@
-import { ownEntries, weightedSum } from "../../composition/composition.js";
+import { ownEntries, weightedSum, type WeightedVector } from "../../composition/composition.js";
 import { GroundwireError } from "../../errors.js";
 import type { NeighborFilter as LexiconFilter } from "../../lexicon/search.js";
 import { checkCount, checkFirst, checkVector, checkWeight } from "../checks.js";
 import { searchPage } from "../collections/collections.service.js";
 import type { Context } from "../context.js";
-import { createCursorCodec } from "./cursor.js";
+import { createCursorCodec, type QueryInputs } from "./cursor.js";
 import type { ConceptQueryInput, NeighborFilter, TermInput } from "./neighbors.input.js";
 import type { Neighbor, NeighborConnection } from "./neighbors.type.js";
 
@@ -13,6 +13,19 @@ export interface ResolvedQuery {
   vector: Float32Array;
   /** Texts that the query itself is made of. */
   texts: string[];
+  inputs: QueryInputs;
+}
+
+/** A term with its name in error messages, e.g. `terms[3]`. */
+export interface NamedTerm {
+  text: string;
+  weight?: number | null;
+  field: string;
+}
+
+/** Names each term by its place in the list that the client sent. */
+export function nameTerms(terms: readonly TermInput[], field: string): NamedTerm[] {
+  return terms.map(({ text, weight }, i) => ({ text, weight, field: `${field}[${i}]` }));
 }
 
 /** @throws GroundwireError BAD_USER_INPUT unless exactly one of text, vector and terms is given. */
@@ -30,15 +43,22 @@ export async function resolveQuery(query: ConceptQueryInput, context: Context): 
   }
   if (vector) {
     checkVector(vector, "query.vector", context);
-    return { vector, texts: [] };
+    return { vector, texts: [], inputs: vector };
   }
-  if (terms)
-    return { vector: await sumTerms(terms, "query.terms", context), texts: terms.map((term) => term.text) };
+  if (terms) {
+    const sum = await sumTerms(terms, "query.terms", context);
+    const inputs = terms.map((term) => [term.text, term.weight ?? 1]);
+    return { vector: sum, texts: terms.map((term) => term.text), inputs };
+  }
   const encoded = await context.vectors.load({ text: text as string, field: "query.text" });
-  return { vector: encoded.vector, texts: [text as string] };
+  return { vector: encoded.vector, texts: [text as string], inputs: text as string };
 }
 
-/** The weighted sum of the terms' unit vectors. */
+/**
+ * The weighted sum of the terms' unit vectors.
+ * @param field name of them all in the error's message
+ * @throws GroundwireError BAD_USER_INPUT or TEXT_TOO_LONG for a bad term, or terms that cancel out; TOO_MANY_INPUTS.
+ */
 export async function sumTerms(
   terms: readonly TermInput[],
   field: string,
@@ -46,12 +66,17 @@ export async function sumTerms(
 ): Promise<Float32Array> {
   checkCount(terms, field, context);
   if (terms.length === 0) throw new GroundwireError("BAD_USER_INPUT", `${field} must not be empty`);
-  const loads = terms.map(async ({ text, weight }, i) => {
-    checkWeight(weight ?? 1, `${field}[${i}].weight`);
-    const { vector } = await context.vectors.load({ text, field: `${field}[${i}].text` });
+  return weightedSum(await loadTerms(nameTerms(terms, field), context), field);
+}
+
+/** @throws GroundwireError BAD_USER_INPUT or TEXT_TOO_LONG for a bad term, by its name. */
+export function loadTerms(terms: readonly NamedTerm[], context: Context): Promise<WeightedVector[]> {
+  const loads = terms.map(async ({ text, weight, field }) => {
+    checkWeight(weight ?? 1, `${field}.weight`);
+    const { vector } = await context.vectors.load({ text, field: `${field}.text` });
     return { vector, weight: weight ?? 1 };
   });
-  return weightedSum(await Promise.all(loads), field);
+  return Promise.all(loads);
 }
 
 export interface PageRequest {
@@ -69,8 +94,9 @@ export async function findPage(
   checkFirst(page.first, context);
   const given = page.filter ?? {};
   checkCount(given.exclude ?? [], "filter.exclude", context);
-  const { vector, texts } = await resolveQuery(query, context);
-  if (given.collection != null) return findInCollection(vector, given.collection, page, context);
+  const resolved = await resolveQuery(query, context);
+  const { vector, texts, inputs } = resolved;
+  if (given.collection != null) return findInCollection(resolved, given.collection, page, context);
   if (given.metadata != null)
     throw new GroundwireError(
       "BAD_USER_INPUT",
@@ -80,7 +106,7 @@ export async function findPage(
     given,
     texts.map((text) => text.trim().toLowerCase()),
   );
-  const cursors = createCursorCodec(context.services.encoder.fingerprint, vector, filter);
+  const cursors = createCursorCodec(context.services.encoder.fingerprint, inputs, filter);
   const offset = page.after ? cursors.decode(page.after) : 0;
   const { hits, hasMore } = await context.neighbors.load({ vector, k: page.first, offset, filter });
   const edges = hits.map((node) => ({ node, cursor: cursors.encode(node.rank) }));
@@ -97,7 +123,7 @@ export async function findPage(
 }
 
 async function findInCollection(
-  vector: Float32Array,
+  { vector, inputs }: ResolvedQuery,
   collection: string,
   page: PageRequest,
   context: Context,
@@ -114,6 +140,7 @@ async function findInCollection(
     collection,
     kind: "TEXTS",
     vector,
+    inputs,
     filter,
     minSimilarity: minSimilarity ?? undefined,
   } as const;

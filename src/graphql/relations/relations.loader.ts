@@ -12,13 +12,17 @@ const MAX_PAIRS = 1024;
 /** Completions in one product, as in the lexicon's search. */
 const MAX_COMPLETIONS = 64;
 
-export function createRelationLoaders(relations: Relations): RelationLoaders {
+/** @param signal ends what they load */
+export function createRelationLoaders(
+  relations: Pick<Relations, "score" | "complete">,
+  signal: AbortSignal,
+): RelationLoaders {
   return {
-    pairs: new DataLoader((pairs) => relations.score(pairs, "words"), {
+    pairs: new DataLoader((pairs) => relations.score(pairs, "words", { signal }), {
       cache: false,
       maxBatchSize: MAX_PAIRS,
     }),
-    completions: new DataLoader((queries) => relations.complete(queries), {
+    completions: new DataLoader((queries) => relations.complete(queries, { signal }), {
       cache: false,
       maxBatchSize: MAX_COMPLETIONS,
     }),

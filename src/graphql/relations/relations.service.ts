@@ -28,7 +28,10 @@ export interface PairRequest {
   first: number;
 }
 
-/** Predicates by how well they relate two objects, imagined from words or grounded in a photo. */
+/**
+ * Predicates by how well they relate two objects, imagined from words or grounded in a photo.
+ * @throws GroundwireError BAD_USER_INPUT, that of a bad text or picture, OVERLOADED or TIMEOUT.
+ */
 export async function inferRelations(request: PairRequest, context: Context): Promise<RelationScore[]> {
   const { subject, object, image, first } = request;
   checkFirst(first, context);
@@ -39,8 +42,12 @@ export async function inferRelations(request: PairRequest, context: Context): Pr
   const scores =
     image == null
       ? await relations.loaders.pairs.load(pair)
-      : await scoreInPhoto(pair, (await context.photos.load({ image, field: "image" })).grid, relations);
+      : await scoreInPhoto(pair, await loadGrid(image, context), relations, { signal: context.signal });
   return rankPredicates({ subject: subject.text, object: object.text, scores }, first, relations);
+}
+
+async function loadGrid(image: string, { photos }: Context): Promise<Float32Array> {
+  return (await photos.load({ image, field: "image" })).grid;
 }
 
 /** @param field name of the pair in error messages */

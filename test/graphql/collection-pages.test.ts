@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Bundle } from "../../src/bundle/bundle.js";
+import { createCollections, type Collections } from "../../src/collections/collections.js";
+import { createEmbeddedStore } from "../../src/collections/embedded-store.js";
+import {
+  searchImages,
+  searchPage,
+  type CollectionSearch,
+} from "../../src/graphql/collections/collections.service.js";
+import type { Context } from "../../src/graphql/context.js";
+import type { Encoder } from "../../src/inference/encoder.js";
+import type { VisualEncoder } from "../../src/pictures/visual-encoder.js";
+
+const DIMENSION = 4;
+let folder: string;
+let collections: Collections;
+let context: Context;
+
+/** One vector for one length of text: no model is needed to turn pages. */
+const encode: Encoder["encode"] = (texts) =>
+  Promise.resolve(
+    texts.map((text) => {
+      return { vector: Float32Array.of(1, text.length, 0, 0), norm: 1, tokenCount: 3, truncated: false };
+    }),
+  );
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "groundwire-pages-"));
+  const manifest = { name: "test", fingerprint: "a".repeat(64), dimension: DIMENSION };
+  const encoder = { encode } as Encoder;
+  const visual = {} as VisualEncoder;
+  const store = createEmbeddedStore(folder);
+  collections = createCollections({ bundle: { manifest } as Bundle, encoder, visual, store });
+  context = {
+    services: { collections, encoder, visual },
+    limits: { maxTexts: 1024, maxFirst: 1000, maxBodyBytes: 1024 },
+  } as unknown as Context;
+  await collections.create("texts", "TEXTS");
+  await collections.create("pictures", "IMAGES");
+});
+
+afterAll(async () => {
+  await collections.close();
+  await rm(folder, { recursive: true });
+});
+
+const SEARCH: CollectionSearch = {
+  collection: "texts",
+  kind: "TEXTS",
+  vector: Float32Array.of(1, 5, 0, 0),
+  inputs: "equal",
+  filter: {},
+};
+
+describe("pages of a search among equal items", () => {
+  const ids = Array.from({ length: 20 }, (_, i) => `id${String(i).padStart(2, "0")}`);
+
+  beforeAll(async () => {
+    const items = ids.toReversed().map((id) => ({ id, text: "equal" }));
+    await collections.upsertTexts("texts", items);
+  });
+
+  async function turn(first: number): Promise<string[]> {
+    const seen: string[] = [];
+    for (let after: string | null | undefined; ;) {
+      const { hits, pageInfo } = await searchPage(SEARCH, { first, after }, context);
+      seen.push(...hits.map(({ id }) => id));
+      if (!pageInfo.hasNextPage) return seen;
+      after = pageInfo.endCursor;
+    }
+  }
+
+  test.each([1, 3, 10, 20])("of %d give each item once, in the order of the ids", async (first) => {
+    expect(await turn(first)).toEqual(ids);
+  });
+
+  test("go on where the query's vector is computed again, a little different, and for no other query", async () => {
+    const first = await searchPage(SEARCH, { first: 7 }, context);
+    const next = { first: 7, after: first.pageInfo.endCursor };
+    const again = { ...SEARCH, vector: Float32Array.of(1, 5.000001, 0, 0) };
+    expect((await searchPage(again, next, context)).hits.map(({ id }) => id)).toEqual(ids.slice(7, 14));
+    const other = searchPage({ ...SEARCH, inputs: "another" }, next, context);
+    await expect(other).rejects.toMatchObject({ code: "BAD_USER_INPUT" });
+  });
+
+  test("give each once also beside nearer and farther ones, in several files", async () => {
+    await collections.upsertTexts("texts", [{ id: "zz far", text: "farther away" }]);
+    await collections.upsertTexts("texts", [{ id: "id00", text: "equal" }]);
+    await collections.upsertTexts("texts", [{ id: "a far", text: "farther" }]);
+    expect(await turn(7)).toEqual([...ids, "a far", "zz far"]);
+  });
+});
+
+describe("a filter without values is named as it was given", () => {
+  const metadata = [{ key: "a", in: [] }];
+
+  test("query.metadata by searchImages", async () => {
+    const search = searchImages("pictures", { text: "dog", metadata }, { first: 10 }, false, context);
+    await expect(search).rejects.toMatchObject({
+      code: "BAD_USER_INPUT",
+      message: "query.metadata[0].in must have 1 to 64 values, has 0",
+    });
+  });
+
+  test("filter.metadata by a search of texts", async () => {
+    const search = searchPage({ ...SEARCH, filter: { metadata } }, { first: 10 }, context);
+    await expect(search).rejects.toMatchObject({
+      code: "BAD_USER_INPUT",
+      message: "filter.metadata[0].in must have 1 to 64 values, has 0",
+    });
+  });
+});
