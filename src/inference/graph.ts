@@ -1,6 +1,6 @@
-/** One input of a graph: int64 where the data is of big integers, else float32. */
+/** One input of a graph: int64 of big integers, uint8 of bytes, else float32. */
 export interface Feed {
-  data: Float32Array | BigInt64Array;
+  data: Float32Array | BigInt64Array | Uint8Array;
   shape: readonly number[];
 }
 

@@ -96,9 +96,9 @@ async function readUnaltered({ path, sha256 }: GraphFile): Promise<Buffer> {
 }
 
 function toTensor({ data, shape }: Feed): Tensor {
-  return data instanceof BigInt64Array
-    ? new Tensor("int64", data, [...shape])
-    : new Tensor("float32", data, [...shape]);
+  if (data instanceof BigInt64Array) return new Tensor("int64", data, [...shape]);
+  if (data instanceof Uint8Array) return new Tensor("uint8", data, [...shape]);
+  return new Tensor("float32", data, [...shape]);
 }
 
 /** Buffers of the typed arrays anywhere in a reply: moved to the main thread, not copied. */

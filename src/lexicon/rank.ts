@@ -18,29 +18,50 @@ export interface RankedQuery {
   filter: NeighborFilter;
 }
 
-/** More than any error of a float32 product of unit vectors. */
-const SCORE_ERROR = 1e-5;
-/** Candidates beyond the wanted ones: as many near-ties may be out of order in float32. */
-const MARGIN = 32;
+/** Entries that share a maximum. */
+export const BLOCK = 64;
+
+/** Scores [N] in float32. */
+export interface BlockedScores {
+  scores: Float32Array;
+  /** The largest score of each BLOCK of entries, or more; the last block may be shorter. @default each score is looked at */
+  maxima?: Float32Array;
+}
+
+/** How far scores that were computed fast may be off, and how to make up for it. */
+export interface Rounding {
+  /** What a score of 1 stands for. */
+  unit: number;
+  /** Most that a score times the unit may differ from the exact one. */
+  error: number;
+  /** Score of an entry in double precision. */
+  exact: (index: number) => number;
+}
 
 /**
  * The best entries for one query. Equal scores stand in the lexicon's order.
  *
- * The last bits of a float32 product depend on the batch that it was computed in. With `exact` the candidates are
- * scored again, so that two pages of one query can neither repeat nor lose an entry.
- * @param scores [N] in float32
- * @param exact score of an entry in double precision
+ * Every entry that could be among the best in spite of the rounding is scored again: the ranking is that of exact scores,
+ * whatever batch a product was computed in, so that two pages of one query can neither repeat nor lose an entry.
+ * @param rounding by default the scores are exact
  * @returns up to `offset + k + 1` entries less the first `offset`: the one beyond k tells that there are more.
  */
 export function rank(
-  scores: Float32Array,
+  blocked: BlockedScores,
   { k, offset, filter }: Omit<RankedQuery, "vector">,
   entries: readonly string[],
-  exact: (index: number) => number = (index) => scores[index] as number,
+  { unit, error, exact }: Rounding = { unit: 1, error: 0, exact: (index) => blocked.scores[index] as number },
 ): { indices: Int32Array; similarities: Float32Array } {
   const wanted = offset + k + 1;
   const { minSimilarity = -Infinity } = filter;
-  const best = selectBest(scores, wanted + MARGIN, createAccept(filter, entries))
+  const least = (minSimilarity - error) / unit;
+  // Both the wanted-th best and an entry may be off, in opposite directions.
+  const best = selectCandidates(
+    blocked,
+    wanted,
+    { least, slack: (2 * error) / unit },
+    createAccept(filter, entries),
+  )
     .map((index) => ({ index, score: exact(index) }))
     .filter(({ score }) => score >= minSimilarity)
     .sort((a, b) => b.score - a.score || a.index - b.index)
@@ -51,59 +72,63 @@ export function rank(
   };
 }
 
-/** Keeps the best in a heap whose root is the worst kept: one comparison for almost every entry. */
-function selectBest(
-  scores: Float32Array,
+/**
+ * The accepted entries of at least `least` whose score is within `slack` of the wanted-th best or better. The best scores
+ * stand in a heap whose root is the worst of them: one comparison for almost every entry.
+ */
+function selectCandidates(
+  { scores, maxima }: BlockedScores,
   wanted: number,
-  accept: (index: number, score: number) => boolean,
+  { least, slack }: { least: number; slack: number },
+  accept: (index: number) => boolean,
 ): number[] {
-  const worse = (a: number, b: number): boolean => {
-    const difference = (scores[a] as number) - (scores[b] as number);
-    return difference < 0 || (difference === 0 && a > b);
-  };
   const heap: number[] = [];
-  for (let i = 0; i < scores.length; i++) {
-    const full = heap.length >= wanted;
-    if (full && !worse(heap[0] as number, i)) continue;
-    if (!accept(i, scores[i] as number)) continue;
-    if (full) sink(heap, i, worse);
-    else rise(heap, i, worse);
+  const candidates: number[] = [];
+  let threshold = least;
+  for (let block = 0; block * BLOCK < scores.length; block++) {
+    if (maxima && (maxima[block] as number) < threshold) continue;
+    const end = Math.min(scores.length, (block + 1) * BLOCK);
+    for (let i = block * BLOCK; i < end; i++) {
+      const score = scores[i] as number;
+      if (score < threshold || !accept(i)) continue;
+      candidates.push(i);
+      if (heap.length < wanted) rise(heap, score);
+      else if (score > (heap[0] as number)) sink(heap, score);
+      if (heap.length === wanted) threshold = Math.max(least, (heap[0] as number) - slack);
+    }
   }
-  return heap.sort((a, b) => (worse(a, b) ? 1 : -1));
+  return candidates.filter((i) => (scores[i] as number) >= threshold);
 }
 
-function rise(heap: number[], value: number, worse: (a: number, b: number) => boolean): void {
+function rise(heap: number[], value: number): void {
   let at = heap.push(value) - 1;
   while (at > 0) {
     const parent = (at - 1) >> 1;
-    if (!worse(value, heap[parent] as number)) break;
+    if (value >= (heap[parent] as number)) break;
     heap[at] = heap[parent] as number;
     at = parent;
   }
   heap[at] = value;
 }
 
-function sink(heap: number[], value: number, worse: (a: number, b: number) => boolean): void {
+/** Replaces the root. */
+function sink(heap: number[], value: number): void {
   let at = 0;
   for (let child = 1; child < heap.length; child = 2 * at + 1) {
-    if (child + 1 < heap.length && worse(heap[child + 1] as number, heap[child] as number)) child += 1;
-    if (!worse(heap[child] as number, value)) break;
+    if (child + 1 < heap.length && (heap[child + 1] as number) < (heap[child] as number)) child += 1;
+    if ((heap[child] as number) >= value) break;
     heap[at] = heap[child] as number;
     at = child;
   }
   heap[at] = value;
 }
 
-function createAccept(
-  filter: NeighborFilter,
-  entries: readonly string[],
-): (index: number, score: number) => boolean {
-  const { kind, prefix, minSimilarity = -Infinity } = filter;
+function createAccept(filter: NeighborFilter, entries: readonly string[]): (index: number) => boolean {
+  const { kind, prefix } = filter;
   const excluded = new Set(filter.exclude);
-  return (index, score) => {
+  return (index) => {
     const entry = entries[index] as string;
     return (
-      score >= minSimilarity - SCORE_ERROR &&
       (kind === undefined || (kind === "PHRASE") === entry.includes(" ")) &&
       (prefix === undefined || entry.startsWith(prefix)) &&
       !excluded.has(entry)

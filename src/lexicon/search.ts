@@ -89,6 +89,7 @@ export async function createLexiconSearch(
   const rate = createServiceRate();
   let queue: Waiting[] = [];
   let closed: GroundwireError | undefined;
+  let turn: NodeJS.Immediate | undefined;
   pool.onIdle = pump;
 
   async function search(
@@ -101,7 +102,7 @@ export async function createLexiconSearch(
     const pending = queries.map((query) =>
       Promise.race([enqueue(query, caller), deadline.expired]).catch(toGroundwireError),
     );
-    pump();
+    pumpSoon();
     try {
       return await Promise.all(pending);
     } finally {
@@ -118,6 +119,14 @@ export async function createLexiconSearch(
     }
     return new Promise((resolve, reject) => {
       queue.push({ query: ranked, wanted: () => !caller.gone, resolve, reject });
+    });
+  }
+
+  /** What comes in one turn of the event loop shares a product: of the first alone, the others would wait. */
+  function pumpSoon(): void {
+    turn ??= setImmediate(() => {
+      turn = undefined;
+      pump();
     });
   }
 

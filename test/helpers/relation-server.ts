@@ -16,8 +16,6 @@ export async function startRelationServer(): Promise<RelationServer> {
   const bundle = await createRelationBundle();
   const config = readConfig({ GROUNDWIRE_MODEL: bundle.directory, GROUNDWIRE_LOG_LEVEL: "silent" });
   const server = await createServer({ ...config, maxBodyBytes: 16 * 1024 * 1024, requestTimeoutMs: 120_000 });
-  // The files are read; the names are not needed any more.
-  await bundle.remove();
   const ask = async (query: string, variables: object = {}): Promise<Answer> => {
     const response = await server.app.inject({
       method: "POST",
@@ -27,5 +25,9 @@ export async function startRelationServer(): Promise<RelationServer> {
     return response.json<Answer>();
   };
   // It never listened, so that there is nothing to drain.
-  return { ...server, ask, stop: server.services.close };
+  async function stop(): Promise<void> {
+    await server.services.close();
+    await bundle.remove();
+  }
+  return { ...server, ask, stop };
 }

@@ -6,7 +6,7 @@ const ENTRIES = ["dog", "cat", "red wine", "doghouse", "wine", "dog park", "zebr
 
 function ranked(scores: number[], query: { k: number; offset?: number; filter?: NeighborFilter }): string[] {
   const { k, offset = 0, filter = {} } = query;
-  const { indices } = rank(Float32Array.from(scores), { k, offset, filter }, ENTRIES);
+  const { indices } = rank({ scores: Float32Array.from(scores) }, { k, offset, filter }, ENTRIES);
   // One more than was asked for tells of more.
   return Array.from(indices.subarray(0, k), (index) => ENTRIES[index] as string);
 }
@@ -51,14 +51,32 @@ test("prefix, excluded entries and a least similarity hold together", () => {
   ]);
 });
 
-test("candidates that float32 put in the wrong order are put right", () => {
-  const exact = [0.2, 0.3, 0.1, 0, 0, 0, 0, 0];
-  const { indices, similarities } = rank(
-    Float32Array.from([0.3, 0.3, 0.3, 0, 0, 0, 0, 0]),
-    { k: 2, offset: 0, filter: {} },
-    ENTRIES,
-    (index) => exact[index] as number,
+test("entries that rounding put in the wrong order, or out of the best, are put right", () => {
+  const exact = [0.2, 0.3, 0.1, 0, 0, 0, 0, 0.25];
+  // In units of a tenth, each up to .06 off.
+  const scores = Float32Array.from([2.5, 2.5, 1.5, 0, 0, 0, 0, 1.9]);
+  const rounding = { unit: 0.1, error: 0.06, exact: (index: number) => exact[index] as number };
+  const { indices, similarities } = rank({ scores }, { k: 1, offset: 0, filter: {} }, ENTRIES, rounding);
+  expect([...indices]).toEqual([1, 7]);
+  expect([...similarities]).toEqual([0.3, 0.25].map(Math.fround));
+});
+
+test("whatever rounding does within its error, the ranking is that of exact scores", () => {
+  const score = fc.double({ min: -1, max: 1, noNaN: true });
+  const scores = fc.array(fc.tuple(score, score), { minLength: 8, maxLength: 8 });
+  const error = 0.25;
+  fc.assert(
+    fc.property(scores, fc.integer({ min: 1, max: 7 }), score, (values, k, minSimilarity) => {
+      const exact = values.map(([value]) => value);
+      const rounded = Float32Array.from(values, ([value, off]) => (value + off * 0.99 * error) / 0.01);
+      const rounding = { unit: 0.01, error, exact: (index: number) => exact[index] as number };
+      const query = { k, offset: 0, filter: { minSimilarity } };
+      const { indices } = rank({ scores: rounded }, query, ENTRIES, rounding);
+      const sorted = [...exact.keys()]
+        .filter((index) => (exact[index] as number) >= minSimilarity)
+        .sort((a, b) => (exact[b] as number) - (exact[a] as number) || a - b);
+      expect([...indices]).toEqual(sorted.slice(0, k + 1));
+    }),
+    { seed: 7, numRuns: 500 },
   );
-  expect([...indices]).toEqual([1, 0, 2]);
-  expect([...similarities]).toEqual([0.3, 0.2, 0.1].map(Math.fround));
 });

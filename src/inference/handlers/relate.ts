@@ -55,7 +55,7 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
       // The scores are a product's own memory, which nobody reads again.
       const sums = scores.subarray(i * size, (i + 1) * size);
       evidence.addTo(sums, query);
-      return rank(sums, query, entries);
+      return rank({ scores: sums }, query, entries);
     });
     return { results };
   }

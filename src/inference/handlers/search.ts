@@ -1,49 +1,57 @@
-import { rank } from "../../lexicon/rank.js";
-import { dot } from "../../vectors.js";
+import { rank, type BlockedScores } from "../../lexicon/rank.js";
 import type { OpenGraph } from "../graph.js";
 import type { SearchReply, SearchRequest, SearchSettings } from "../protocol.js";
-import { createProduct } from "./product.js";
+import { createIntegerProduct, quantize } from "./integer-product.js";
 
-/** Unit vectors -> the lexicon's nearest entries, exact. */
+/** What float32 adds to the error of a score of length 1. */
+const ROUNDING = 1e-5;
+
+/** Unit vectors -> the lexicon's nearest entries, exact: rounded queries find the candidates, which are scored again. */
 export async function createSearchHandler(settings: SearchSettings, openGraph: OpenGraph) {
-  const { threads, entries, rows, scales } = settings;
+  const { threads, entries, rows } = settings;
   const count = entries.length;
   const dimension = rows.length / count;
-  const product = await createProduct(
-    normalizedColumns(rows, scales, dimension),
-    dimension,
-    threads,
-    openGraph,
-  );
+  // A row's scale is the same for all of its cells, so it cancels.
+  const norms = Float64Array.from({ length: count }, (_, i) => rowNorm(rows, i * dimension, dimension));
+  const inverse = Float32Array.from(norms, (norm) => (norm === 0 ? 0 : 1 / norm));
+  const product = await createIntegerProduct(rows, inverse, threads, openGraph);
+
+  /** In double precision, -1 to 1. */
+  function cosine(query: Float32Array, index: number): number {
+    const norm = norms[index] as number;
+    if (norm === 0) return 0;
+    return Math.max(-1, Math.min(1, dotRow(query, rows, index * dimension) / norm));
+  }
+
   return async ({ queries }: SearchRequest): Promise<SearchReply> => {
-    const flat = new Float32Array(queries.length * dimension);
-    queries.forEach((query, i) => flat.set(query.vector, i * dimension));
-    const scores = await product.multiply(flat);
+    const bytes = new Uint8Array(queries.length * dimension);
+    const rounded = queries.map(({ vector }, i) => quantize(vector, bytes.subarray(i * dimension)));
+    const products = await product.multiply(bytes);
     const results = queries.map((query, i) => {
-      const exact = (index: number): number =>
-        exactCosine(query.vector, rows.subarray(index * dimension, (index + 1) * dimension));
-      return rank(scores.subarray(i * count, (i + 1) * count), query, entries, exact);
+      const { step, error } = rounded[i] as (typeof rounded)[number];
+      const exact = (index: number): number => cosine(query.vector, index);
+      const rounding = { unit: step, error: error + ROUNDING, exact };
+      return rank(products[i] as BlockedScores, query, entries, rounding);
     });
     return { results };
   };
 }
 
-/** In double precision, -1 to 1. @param query length 1 but for rounding @param row at any scale */
-function exactCosine(query: Float32Array, row: Int8Array): number {
-  const norm = Math.sqrt(dot(row, row));
-  return norm === 0 ? 0 : Math.max(-1, Math.min(1, dot(query, row) / norm));
+function rowNorm(rows: Int8Array, start: number, dimension: number): number {
+  let squares = 0;
+  for (let i = start; i < start + dimension; i++) squares += (rows[i] as number) ** 2;
+  return Math.sqrt(squares);
 }
 
-/** The unit vectors as columns [D, N]. */
-function normalizedColumns(rows: Int8Array, scales: Float32Array, dimension: number): Float32Array {
-  const count = scales.length;
-  const columns = new Float32Array(rows.length);
-  for (let i = 0; i < count; i++) {
-    let squares = 0;
-    for (let d = 0; d < dimension; d++) squares += (rows[i * dimension + d] as number) ** 2;
-    // A row's scale is the same for all of its cells, so it cancels.
-    const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-    for (let d = 0; d < dimension; d++) columns[d * count + i] = (rows[i * dimension + d] as number) * factor;
+/** Two sums side by side: one would wait for each of its additions. */
+function dotRow(query: Float32Array, rows: Int8Array, start: number): number {
+  const { length } = query;
+  let even = 0;
+  let odd = 0;
+  for (let i = 1; i < length; i += 2) {
+    even += (query[i - 1] as number) * (rows[start + i - 1] as number);
+    odd += (query[i] as number) * (rows[start + i] as number);
   }
-  return columns;
+  if (length % 2 === 1) even += (query[length - 1] as number) * (rows[start + length - 1] as number);
+  return even + odd;
 }
