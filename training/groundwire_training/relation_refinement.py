@@ -22,7 +22,7 @@ from .checkpoint import checkpoint_folder, load_module, tensors_of
 from .language_stream import encode_texts
 from .relation_training import SOURCES, RelationConfig, pair_table, refine_relations, training_triples
 from .relations import RelationHead, relation_losses, save_relations
-from .triples import Triple, TripleSplits, without
+from .triples import Triple
 from .two_stream import Texts
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def development_score(stage: Stage3, head: RelationHead) -> float:
 
 def text_sources(stage: Stage3) -> dict[str, Counter[Triple]]:
     factual, vg150 = training_triples(stage.splits)
-    captions = without(caption_triples(stage), unseen_triples(stage.splits))
-    return {"factual": factual, "vg150": vg150, "captions": captions}
+    return {"factual": factual, "vg150": vg150, "captions": caption_triples(stage)}
 
 
 def caption_triples(stage: Stage3) -> Counter[Triple]:
@@ -98,13 +97,6 @@ def caption_triples(stage: Stage3) -> Counter[Triple]:
         (photo.names[subject], names[label], photo.names[object_])
         for photo in stage.photos["train"]
         for subject, label, object_ in photo.relations
-    )
-
-
-def unseen_triples(splits: TripleSplits) -> list[Triple]:
-    held_out = [triple for counts in (splits.factual_dev, splits.factual_test) for triple in counts]
-    return [triple for triple in held_out if triple not in splits.factual_train] + list(
-        splits.vg150_zero_shot
     )
 
 

@@ -36,7 +36,7 @@ from .data import CaptionedSplit, epoch_order, step_generator
 from .distributed import gather_rows, join_processes, rank_slice
 from .embedder import hash_weights
 from .features import FeatureCache, cache_splits
-from .language_stream import default_bert_folder, encode_texts, load_bert
+from .language_stream import default_bert_folder, encode_texts, load_bert, train_language
 from .lexical import NAME as LEXICAL
 from .lexical import Lexical
 from .lexical_targets import lexical_targets
@@ -248,6 +248,7 @@ class Stage2:
 
     def set_training(self) -> None:
         self.model.train()
+        train_language(self.model.language)
 
     def batch(self, epoch: int, step: int, part: int, rank: int, world: int) -> TwoStreamBatch:
         config = self.config

@@ -22,8 +22,15 @@ from .config import add_overrides, configure
 from .data import epoch_order, step_generator
 from .distributed import gather_ragged, gather_rows, join_processes, rank_slice
 from .features import FeatureCache, cache_splits
-from .grounded_objects import IGNORED, PhotoObjects, collate, merge_photos, object_classes
-from .language_stream import encode_texts
+from .grounded_objects import (
+    IGNORED,
+    PhotoObjects,
+    collate,
+    merge_photos,
+    object_classes,
+    without_relations,
+)
+from .language_stream import encode_texts, train_language
 from .losses import cosine_matrix, relational_distillation
 from .predicates import alias_index
 from .prepare import read_photos
@@ -44,7 +51,7 @@ from .stage2 import load_language, save_language_files
 from .stage3_config import RELATION_PRESETS, STAGE3_PRESETS, Stage3Config
 from .train_loop import SELECTION, train
 from .trained import load_visual, stage2_config
-from .triples import TripleSplits, load_splits
+from .triples import TripleSplits, load_splits, unseen_triples
 from .two_stream import Texts
 from .words import draw_frequent, frequent_words
 
@@ -132,6 +139,8 @@ class Stage3:
         self.model = model.to(join_processes().device)
         self.files = {name: sorted(found) for name, found in photos.items()}
         self.photos = {name: [found[file] for file in self.files[name]] for name, found in photos.items()}
+        predicates = [predicate.name for predicate in model.head.predicates]
+        self.photos["train"] = without_relations(self.photos["train"], predicates, unseen_triples(splits))
         self.rows = {name: cache.rows(self.files[name]) for name, cache in caches.items()}
         self.steps_per_epoch = len(self.photos["train"]) // (config.batch_size * config.accumulation)
         if self.steps_per_epoch == 0:
@@ -177,6 +186,7 @@ class Stage3:
 
     def set_training(self) -> None:
         self.model.train()
+        train_language(self.model.language)
 
     def batch(self, epoch: int, step: int, part: int, rank: int, world: int) -> RelationalBatch:
         config = self.config
