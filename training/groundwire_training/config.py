@@ -2,7 +2,7 @@
 
 Presets: `paper` has exactly the published values (model.md, section 1), `compact` what measures best on
 the validation split of the data at hand, `smoke` the smallest run that passes through every line.
-`compact-gpu` is what `compact` means where there is a GPU.
+`compact-gpu` is what `compact` means where there is a GPU; a run goes on as it was begun, wherever that is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -228,9 +228,35 @@ def preset_on(device: str, presets: Mapping[str, Config], preset: str) -> Config
     return presets[variant if device == "cuda" and variant in presets else preset]
 
 
-def configure(presets: dict[str, Config], preset: str, overrides: list[str]) -> Config:
-    """The preset with its overrides. Raises `ValueError` for an unknown name or a value of the wrong type."""
-    config = preset_on("cuda" if torch.cuda.is_available() else "cpu", presets, preset)
+def begun_on(
+    stage_dir: Path, presets: Mapping[str, Config], preset: str, overrides: Sequence[str] = ()
+) -> str | None:
+    """The kind of device, "cuda" or "cpu", on which a stage of the run has begun; none where it has not, or
+    where the preset has no variant.
+
+    It is told from the stage's saved configuration, by the variant that has more of its values.
+    """
+    path = stage_dir / "config.json"
+    if f"{preset}-gpu" not in presets or not path.is_file():
+        return None
+    saved = json.loads(path.read_text(encoding="utf-8"))
+
+    def shared(device: str) -> int:
+        config = to_json(configure(presets, preset, overrides, device))
+        return sum(saved.get(name) == value for name, value in config.items())
+
+    on_cuda, on_cpu = shared("cuda"), shared("cpu")
+    return None if on_cuda == on_cpu else "cuda" if on_cuda > on_cpu else "cpu"
+
+
+def configure(
+    presets: Mapping[str, Config], preset: str, overrides: Sequence[str], begun: str | None = None
+) -> Config:
+    """The preset with its overrides, as it is on the device that `begun_on` found, or else on this machine's.
+
+    Raises `ValueError` for an unknown name or a value of the wrong type.
+    """
+    config = preset_on(begun or ("cuda" if torch.cuda.is_available() else "cpu"), presets, preset)
     known = {field.name for field in dataclasses.fields(config)}
     values: dict[str, Any] = {}
     for override in overrides:

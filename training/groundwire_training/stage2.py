@@ -30,6 +30,7 @@ from .config import (
     LexicalConfig,
     Stage2Config,
     add_overrides,
+    begun_on,
     configure,
 )
 from .data import CaptionedSplit, epoch_order, step_generator
@@ -51,6 +52,7 @@ from .losses import (
 from .metrics_retrieval import recalls, retrieval_ranks
 from .properties import PropertyTable, load_tables, split_table
 from .property_batches import draw_properties, property_loss
+from .stage1_config import STAGE1_PRESETS
 from .teacher import teacher_vectors
 from .train_loop import SELECTION, train
 from .trunk import default_weights, load_tail
@@ -90,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
-    config = configure(STAGE2_PRESETS, args.preset, args.set)
+    config, first = configure_passes(args)
     torch.manual_seed(config.seed)
     language, tokenizer = load_bert(args.bert or default_bert_folder())
     cache_folder = args.features or args.run_dir / "features"
@@ -103,9 +105,6 @@ def run(args: argparse.Namespace) -> int:
         max_photos=config.max_photos,
     )
     words = load_word_sources(args, config)
-    first = (
-        configure(FIRST_PASS_PRESETS, args.preset, args.set) if args.preset in FIRST_PASS_PRESETS else None
-    )
     stage = Stage2(first or config, language, tokenizer, splits, caches, words, cache_folder)
     if stage.model.visual.tail is not None:
         weights = args.trunk_weights or default_weights(args.data, config.trunk)
@@ -121,6 +120,21 @@ def run(args: argparse.Namespace) -> int:
     state = train(stage, args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
+
+
+def configure_passes(args: argparse.Namespace) -> tuple[Stage2Config, Stage2Config | None]:
+    """Of the pass that ends the stage and of the one before it, if the preset has one.
+
+    Both have one trunk, and that of a finished stage 1: what has begun says which variant it is.
+    """
+    begun = begun_on(args.run_dir / FIRST_PASS, FIRST_PASS_PRESETS, args.preset, args.set)
+    begun = begun or begun_on(args.run_dir / NAME, STAGE2_PRESETS, args.preset, args.set)
+    if begun is None and is_finished(args.run_dir / STAGE1):
+        begun = begun_on(args.run_dir / STAGE1, STAGE1_PRESETS, args.preset)
+    config = configure(STAGE2_PRESETS, args.preset, args.set, begun)
+    if args.preset not in FIRST_PASS_PRESETS:
+        return config, None
+    return config, configure(FIRST_PASS_PRESETS, args.preset, args.set, begun)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,11 @@ from accelerate import Accelerator
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from .config import add_overrides, configure
+from .config import STAGE2_PRESETS, add_overrides, begun_on, configure
 from .data import epoch_order, step_generator
 from .distributed import gather_ragged, gather_rows, join_processes, rank_slice
-from .features import FeatureCache, cache_splits
+from .features import FeatureCache
+from .graph_photos import load_graphs
 from .grounded_objects import (
     IGNORED,
     PhotoObjects,
@@ -33,7 +34,7 @@ from .grounded_objects import (
 from .language_stream import encode_texts, train_language
 from .losses import cosine_matrix, relational_distillation
 from .predicates import alias_index
-from .prepare import read_photos
+from .prepare import NAME as PREPARE
 from .relation_metrics import Scorer, rank
 from .relation_refinement import finish
 from .relation_training import PairTable, pair_table, training_triples
@@ -77,9 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
-    config = configure(STAGE3_PRESETS, args.preset, args.set)
+    config = configure_stage(args)
     torch.manual_seed(config.seed)
-    _, caches = cache_splits(
+    prepared = args.run_dir / PREPARE
+    graphs, caches = load_graphs(
+        prepared,
         args.data,
         folder=args.features or args.run_dir / "features",
         trunk=stage2_config(args.run_dir).trunk,
@@ -87,12 +90,8 @@ def run(args: argparse.Namespace) -> int:
         views=config.views,
         max_photos=config.max_photos,
     )
-    folder = args.run_dir / "prepare"
-    predicates = read_predicates(folder / "predicates.json")
-    photos = {
-        name: merge_photos(read_photos(folder / f"graphs_{name}.jsonl"), predicates, config.max_objects)
-        for name in ("train", "val")
-    }
+    predicates = read_predicates(prepared / "predicates.json")
+    photos = {name: merge_photos(found, predicates, config.max_objects) for name, found in graphs.items()}
     language = load_language(args.run_dir, STAGE2)
     visual = load_visual(args.run_dir, STAGE2, dropout=config.dropout)
     head = RelationHead(
@@ -120,6 +119,14 @@ def run(args: argparse.Namespace) -> int:
         finish(stage, args.run_dir / NAME, RELATION_PRESETS[args.preset])
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
+
+
+def configure_stage(args: argparse.Namespace) -> Stage3Config:
+    """In the variant that the run was begun with: its views are of the photos as stage 2's trunk leaves them."""
+    begun = begun_on(args.run_dir / NAME, STAGE3_PRESETS, args.preset, args.set) or begun_on(
+        args.run_dir / STAGE2, STAGE2_PRESETS, args.preset
+    )
+    return configure(STAGE3_PRESETS, args.preset, args.set, begun)
 
 
 class Stage3:
@@ -317,7 +324,10 @@ class Stage3:
 
     @torch.inference_mode()
     def validate(self, accelerator: Accelerator) -> dict[str, float]:
-        """Share of the validation photos' relations found among the best 5, grounded and imagined."""
+        """Share of the validation photos' relations found among the best 5, grounded and imagined.
+
+        Only what learns here counts: where the imagination is random, so are its figures.
+        """
         self.model.eval()
         grounded, imagined, labels = [], [], []
         with accelerator.autocast():
@@ -328,8 +338,11 @@ class Stage3:
                 grounded.append(outputs.grounded_mp.float())
                 imagined.append(outputs.imagined_mp.float())
                 labels.append(batch.labels_m)
-            factual = self.rank_factual()
+            factual = self.rank_factual() if self.config.imagines else {}
         figures = relation_figures(torch.cat(grounded), torch.cat(imagined), torch.cat(labels))
+        if not self.config.imagines:
+            found = {name: value for name, value in figures.items() if name.startswith("grounded")}
+            return {SELECTION: found["groundedTop5"], **found}
         return {SELECTION: (figures["groundedTop5"] + factual["factualTop5"]) / 2, **figures, **factual}
 
     def rank_factual(self) -> dict[str, float]:
