@@ -5,7 +5,6 @@ import {
   load,
   report,
   root,
-  rounds,
   runJson,
   startGateway,
   startServer,
@@ -15,9 +14,7 @@ import { ensureTransformers } from "./peers/setup.mjs";
 
 const CONNECTIONS = 64;
 /** The load's process is new each time and compiles for its first second. */
-const SECONDS = 6;
-/** Where others share the machine, its speed changes by a fifth within a minute: contenders must meet that equally often. */
-const ROUNDS = 3 * rounds;
+const SECONDS = 10;
 
 /** Texts a second through the gateway: 64 clients, one text each that no cache has seen. */
 export default async function embedThroughput() {
@@ -28,13 +25,11 @@ export default async function embedThroughput() {
     const drive = (url, kind) => load({ url, kind, connections: CONNECTIONS, seconds: SECONDS });
     // Warm: the first batches of any length make onnxruntime plan its memory.
     await drive(ours.url, "embed");
-    const raw = [join(root, "bench", "raw.mjs"), "throughput", String(SECONDS)];
-    const contenders = {
+    const results = await interleave({
       ours: () => drive(ours.url, "embed"),
       transformers: () => drive(theirs.url, "embedPlain"),
-      raw: () => runJson(process.execPath, raw),
-    };
-    const results = await interleave(contenders, ROUNDS);
+      raw: () => runJson(process.execPath, [join(root, "bench", "raw.mjs"), "throughput", String(SECONDS)]),
+    });
     return report({
       name: "embed-throughput",
       unit: "texts/s",

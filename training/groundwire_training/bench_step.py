@@ -26,8 +26,8 @@ from .plain_losses import (
     loop_relation_losses,
     loop_symmetric_cross_entropy,
 )
-from .provenance import current_commit
 from .relations import relation_losses
+from .sessions import current_commit
 from .synthetic_steps import PREDICATES, Shapes, SyntheticStep, make_step
 
 SIGMA = 0.1

@@ -10,7 +10,10 @@ import argparse
 import importlib
 import os
 import sys
+import time
 from collections.abc import Sequence
+
+from .sessions import FILE, running, save_session
 
 STAGES = {
     "prepare": ("prepare", "turn downloads (photos, captions, graphs, triples) into training manifests"),
@@ -23,6 +26,8 @@ STAGES = {
     "all": ("run_all", "prepare, four stages, export, evaluate; resumes where it stopped"),
 }
 PRESETS = ("compact", "paper", "smoke")
+# Parts of a run without the training loop that would keep their command and their time.
+WITHOUT_LOOP = ("prepare",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,8 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             loaded.add_arguments(stage_parser)
             stage_parser.set_defaults(run=loaded.run)
     args = parser.parse_args(arguments)
+    started = time.monotonic()
     try:
-        return args.run(args)
+        with running(arguments, args):
+            status = args.run(args)
+            if status == 0 and args.stage in WITHOUT_LOOP:
+                save_session(args.run_dir / args.stage / FILE, time.monotonic() - started)
+            return status
     except (ValueError, FileNotFoundError, FloatingPointError) as error:
         print(f"groundwire_training {args.stage}: {error}", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from transformers import BertModel
 
 from groundwire_training.embedder import BatchedEmbedder, onnx_embedder, torch_embedder
+from groundwire_training.language_stream import load_tokenizer
 
 COLUMNS = ("base", "grounded", "relational", "shipped")
 STAGES = {"grounded": "stage2", "relational": "stage3"}
@@ -27,8 +28,7 @@ def open_column(name: str, *, base: Path | None, run: Path | None, bundle: Path 
         return Column(name=name, embed=onnx_embedder(require(bundle, name, "--bundle")), bundle=bundle)
     if name == "base":
         folder = base or packaged_minilm()
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        return Column(name=name, embed=torch_embedder(load_bert(folder), tokenizer))
+        return Column(name=name, embed=torch_embedder(load_bert(folder), load_tokenizer(folder)))
     run = require(run, name, "--run")
     # Imported here so that base and shipped can be measured without any training code.
     from groundwire_training.stage2 import load_language

@@ -2,7 +2,7 @@
 
 Presets: `paper` has exactly the published values (model.md, section 1), `compact` what measures best on
 the validation split of the data at hand, `smoke` the smallest run that passes through every line.
-`compact-gpu` is what `compact` means where there is a GPU.
+`compact-gpu` is what `compact` means where there is a GPU; a run goes on as it was begun, wherever that is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +52,9 @@ class LexicalConfig(LoopConfig):
     top_layers: int
     max_tokens: int = 16
     word_pooling: str = "content"
+    property_weight: float = 0.0
+    property_objects: int = 0  # a step, of one property table
+    property_sigma: float = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,7 @@ class Stage2Config(LoopConfig):
     lexical_weight: float = 0.0  # 1 - cosine to the words' targets
     property_weight: float = 0.0  # "yellow banana" against "black banana" for "banana"
     property_objects: int = 0  # objects a step, of one property table
-    property_sigma: float = 0.05
+    property_sigma: float = 0.02
     word_pooling: str = "content"
     gradient_checkpointing: bool = False
 
@@ -111,6 +114,8 @@ LEXICAL_PRESETS = {
         clip_norm=1.0,
         bf16=True,
         top_layers=6,
+        property_weight=0.05,
+        property_objects=32,
     ),
 }
 
@@ -152,8 +157,8 @@ STAGE2_PRESETS = {
         distill_words=256,
         taxonomy_share=0.5,
         lexical_weight=3.0,
-        property_weight=0.6,
-        property_objects=8,
+        property_weight=0.1,
+        property_objects=24,
     ),
     "smoke": Stage2Config(
         seed=0,
@@ -197,7 +202,8 @@ FIRST_PASS_PRESETS = {
         visual_learning_rate=6e-4,
         tail_learning_rate=2e-4,
         lexical_weight=0.0,
-        property_weight=0.3,
+        property_weight=0.1,
+        property_objects=8,
     ),
 }
 FIRST_PASS_PRESETS["compact-gpu"] = dataclasses.replace(
@@ -222,9 +228,35 @@ def preset_on(device: str, presets: Mapping[str, Config], preset: str) -> Config
     return presets[variant if device == "cuda" and variant in presets else preset]
 
 
-def configure(presets: dict[str, Config], preset: str, overrides: list[str]) -> Config:
-    """The preset with its overrides. Raises `ValueError` for an unknown name or a value of the wrong type."""
-    config = preset_on("cuda" if torch.cuda.is_available() else "cpu", presets, preset)
+def begun_on(
+    stage_dir: Path, presets: Mapping[str, Config], preset: str, overrides: Sequence[str] = ()
+) -> str | None:
+    """The kind of device, "cuda" or "cpu", on which a stage of the run has begun; none where it has not, or
+    where the preset has no variant.
+
+    It is told from the stage's saved configuration, by the variant that has more of its values.
+    """
+    path = stage_dir / "config.json"
+    if f"{preset}-gpu" not in presets or not path.is_file():
+        return None
+    saved = json.loads(path.read_text(encoding="utf-8"))
+
+    def shared(device: str) -> int:
+        config = to_json(configure(presets, preset, overrides, device))
+        return sum(saved.get(name) == value for name, value in config.items())
+
+    on_cuda, on_cpu = shared("cuda"), shared("cpu")
+    return None if on_cuda == on_cpu else "cuda" if on_cuda > on_cpu else "cpu"
+
+
+def configure(
+    presets: Mapping[str, Config], preset: str, overrides: Sequence[str], begun: str | None = None
+) -> Config:
+    """The preset with its overrides, as it is on the device that `begun_on` found, or else on this machine's.
+
+    Raises `ValueError` for an unknown name or a value of the wrong type.
+    """
+    config = preset_on(begun or ("cuda" if torch.cuda.is_available() else "cpu"), presets, preset)
     known = {field.name for field in dataclasses.fields(config)}
     values: dict[str, Any] = {}
     for override in overrides:

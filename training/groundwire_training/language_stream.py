@@ -85,6 +85,13 @@ def freeze_language(model: BertModel, *, top_layers: int) -> list[str]:
     return learnable
 
 
+def train_language(model: BertModel) -> None:
+    """Training mode for the layers that learn, evaluation mode (no dropout) for what is frozen."""
+    model.train()
+    for part in (model.embeddings, *model.encoder.layer):
+        part.train(any(parameter.requires_grad for parameter in part.parameters()))
+
+
 def is_learnable(name: str, *, first_layer: int) -> bool:
     parts = name.split(".")
     if parts[:2] != ["encoder", "layer"] or int(parts[2]) < first_layer:

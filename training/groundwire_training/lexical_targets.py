@@ -22,6 +22,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from .distributed import main_process_first
 from .wordnet import WordNet
 
 POWER_ITERATIONS = 2
@@ -34,10 +35,15 @@ def lexical_targets(
     digest = hashlib.sha256("\n".join(words).encode() + teacher_vd.numpy().tobytes())
     digest.update(f"{share}".encode())
     path = folder / f"targets-{digest.hexdigest()[:16]}.safetensors"
-    if path.is_file():
-        return load_file(path)["targets"]
-    features = wordnet.features([known_part(word, wordnet) for word in words])
-    targets = normalize(torch.from_numpy(blend(normalize(teacher_vd, dim=1).numpy(), features, share)), dim=1)
+    with main_process_first():
+        if path.is_file():
+            return load_file(path)["targets"]
+        features = wordnet.features([known_part(word, wordnet) for word in words])
+        blended = blend(normalize(teacher_vd, dim=1).numpy(), features, share)
+        return write_targets(path, normalize(torch.from_numpy(blended), dim=1))
+
+
+def write_targets(path: Path, targets: Tensor) -> Tensor:
     partial = path.with_suffix(".partial")
     save_file({"targets": targets}, partial)
     partial.replace(path)

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from .bench_step import take_step
 from .hardware import hardware
-from .provenance import current_commit
+from .sessions import current_commit
 from .synthetic_steps import Shapes, SyntheticStep, make_step
 
 STAGES = ("stage1", "stage2", "stage3", "stage4")

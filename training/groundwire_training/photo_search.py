@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
+from groundwire_training.data import load_split
 from groundwire_training.embedder import (
     batches_by_length,
     cached_array,
@@ -20,32 +20,32 @@ from groundwire_training.embedder import (
     pad,
     read_manifest,
 )
-from groundwire_training.images import decode_photo
+from groundwire_training.images import decode_photo, iterate_files, iterate_photos
+from groundwire_training.records import RecordLog
 
 GRAPHS = ("visual.onnx", "retrieval.onnx")
 IMAGE_BATCH = 32
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionedPhotos:
     files: list[str]
-    captions: list[str]  # all captions of photo 0, then all of photo 1, ...
-    archive: Path
+    captions: list[str]  # as many of each photo: those of photo 0, then those of photo 1, ...
+    sources: list[Path]  # folders or tar files that hold the photos
+    path: Path  # of the caption file
 
 
-def load_flickr8k(data: Path, split: str = "test") -> CaptionedPhotos:
-    path = data / "flickr8k" / f"captions_{split}.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    captions: dict[int, list[str]] = defaultdict(list)
-    for annotation in document["annotations"]:
-        captions[annotation["image_id"]].append(annotation["caption"])
-    counts = {len(captions[image["id"]]) for image in document["images"]}
-    if len(counts) != 1:
-        raise ValueError(f"{path}: every photo must have the same number of captions, got {sorted(counts)}")
+def load_test(data: Path) -> CaptionedPhotos:
+    """The test photos, as training finds its own. Of photos with more captions than others the first ones count."""
+    split = load_split(data, "test")
+    # A photo's rank needs as many captions of each: COCO gives some of its photos one or two more.
+    each = min(len(captions) for captions in split.captions)
     return CaptionedPhotos(
-        files=[image["file_name"] for image in document["images"]],
-        captions=[caption for image in document["images"] for caption in captions[image["id"]]],
-        archive=data / "flickr8k" / f"images_{split}.tar",
+        files=split.files,
+        captions=[caption for captions in split.captions for caption in captions[:each]],
+        sources=split.sources,
+        path=split.log.path,
     )
 
 
@@ -53,23 +53,49 @@ def can_search(bundle: Path) -> bool:
     return all((bundle / name).is_file() for name in GRAPHS)
 
 
-def embed_test(bundle: Path, photos: CaptionedPhotos, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Retrieval-space vectors of photos [N, D] and captions [C * N, D], kept on disk by the fingerprint."""
+def embed_test(
+    bundle: Path, photos: CaptionedPhotos, cache: Path
+) -> tuple[CaptionedPhotos, np.ndarray, np.ndarray]:
+    """The photos that could be read, and retrieval-space vectors of them [N, D] and of their captions [C * N, D],
+    kept on disk by the fingerprint."""
     fingerprint = read_manifest(bundle)["fingerprint"]
     images = cached_array(cache, [fingerprint, photos.files], lambda: embed_photos(bundle, photos))
     captions = cached_array(
         cache, [fingerprint, "retrieval", photos.captions], lambda: embed_captions(bundle, photos.captions)
     )
-    return images, captions
+    found = ~np.isnan(images).any(1)
+    if not found.all():
+        left_out = [file for file, here in zip(photos.files, found, strict=True) if not here]
+        print(f"retrieval: could not read {', '.join(left_out)}", file=sys.stderr, flush=True)
+    said = np.repeat(found, len(captions) // len(images))
+    kept = replace(
+        photos,
+        files=[file for file, here in zip(photos.files, found, strict=True) if here],
+        captions=[caption for caption, here in zip(photos.captions, said, strict=True) if here],
+    )
+    return kept, images[found], captions[said]
 
 
 def embed_photos(bundle: Path, photos: CaptionedPhotos) -> np.ndarray:
-    """Retrieval-space vectors [N, D] of the photos, in the order of `photos.files`."""
+    """Retrieval-space vectors [N, D] of the photos, in the order of `photos.files`, not a number where one could not
+    be read. Raises `ValueError` where these are 1 % or more."""
     session = onnx_session(bundle, "visual.onnx")
     images = tqdm(read_images(photos), total=len(photos.files), desc="photos", mininterval=5)
-    return np.concatenate(
-        [session.run(["embedding"], {"image": batch})[0] for batch in in_batches(images, IMAGE_BATCH)]
-    )
+    vectors: dict[str, np.ndarray] = {}
+    for batch in in_batches(images, IMAGE_BATCH):
+        (embedded,) = session.run(["embedding"], {"image": np.stack([image for _, image in batch])})
+        vectors.update(zip([file for file, _ in batch], embedded, strict=True))
+    log = RecordLog(path=photos.path)
+    for file in photos.files:
+        if file in vectors:
+            log.good()
+        else:
+            log.skip(
+                file, f"must be a readable photo of {', '.join(source.name for source in photos.sources)}"
+            )
+    log.check()
+    unread = np.full_like(next(iter(vectors.values())), np.nan)
+    return np.stack([vectors.get(file, unread) for file in photos.files])
 
 
 def embed_captions(bundle: Path, captions: list[str]) -> np.ndarray:
@@ -86,30 +112,31 @@ def embed_captions(bundle: Path, captions: list[str]) -> np.ndarray:
     return np.stack([vectors[i] for i in range(len(captions))])
 
 
-def read_images(photos: CaptionedPhotos) -> Iterator[np.ndarray]:
-    """float32 [3, 224, 224] in -1 to 1, the trunk's input range, in the order of `photos.files`."""
-    with tarfile.open(photos.archive) as archive:
-        members = {Path(member.name).name: member for member in archive if member.isfile()}
-        for name in photos.files:
-            if name not in members:
-                raise ValueError(f"{photos.archive}: the caption file names {name}, which is not inside")
-            pixels = read_photo(archive, members[name])
-            yield (pixels.transpose(2, 0, 1).astype(np.float32) - 128) / 128
+def read_images(photos: CaptionedPhotos) -> Iterator[tuple[str, np.ndarray]]:
+    """File and float32 [3, 224, 224] in -1 to 1, the trunk's input range, of each readable photo, in the sources'
+    order."""
+    wanted = set(photos.files)
+    for file, pixels in iterate_photos(photos.sources, []):
+        if file in wanted:
+            yield file, (pixels.transpose(2, 0, 1).astype(np.float32) - 128) / 128
 
 
-def read_photo(archive: tarfile.TarFile, member: tarfile.TarInfo) -> np.ndarray:
-    """RGB uint8 [224, 224, 3]"""
-    content = archive.extractfile(member)
-    assert content is not None, "only files are looked up"
-    return decode_photo(content.read())
+def read_pixels(photos: CaptionedPhotos, files: Collection[str]) -> dict[str, np.ndarray]:
+    """RGB uint8 [224, 224, 3] of some of the photos, by file."""
+    return {
+        Path(path).name: decode_photo(content)
+        for source in photos.sources
+        for path, content in iterate_files(source)
+        if Path(path).name in files
+    }
 
 
-def in_batches(items: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    batch: list[np.ndarray] = []
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    batch: list[Item] = []
     for item in items:
         batch.append(item)
         if len(batch) == size:
-            yield np.stack(batch)
+            yield batch
             batch = []
     if batch:
-        yield np.stack(batch)
+        yield batch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from .embedder import Embedder
 from .metrics_similarity import normalize
-from .photo_search import CaptionedPhotos, can_search, embed_test, load_flickr8k, read_photo
+from .photo_search import CaptionedPhotos, can_search, embed_test, load_test, read_pixels
 from .plots import plot_confusion, plot_retrieval, save
 from .predicates import alias_index
 from .relation_metrics import Scorer
@@ -30,8 +29,7 @@ def write_bundle_plots(out: Path, bundle: Path, embed: Embedder, data: Path, cac
         names, counts = confusion(source, load_splits(data).factual_test)
         written.append(save(plot_confusion(counts, names), out / "relations.png"))
     if can_search(bundle):
-        photos = load_flickr8k(data)
-        queries, found = search_examples(photos, *embed_test(bundle, photos, cache))
+        queries, found = search_examples(*embed_test(bundle, load_test(data), cache))
         written.append(save(plot_retrieval(queries, found), out / "retrieval.png"))
     return written
 
@@ -64,9 +62,8 @@ def search_examples(
     chosen = np.linspace(0, len(photos.files) - 1, min(EXAMPLES, len(photos.files))).astype(int)
     scores = normalize(captions[chosen * each]) @ normalize(images).T
     best = np.argsort(-scores, axis=1)[:, :FOUND]
-    with tarfile.open(photos.archive) as archive:
-        members = {Path(member.name).name: member for member in archive if member.isfile()}
-        found = [[read_photo(archive, members[photos.files[i]]) for i in row] for row in best]
+    pixels = read_pixels(photos, {photos.files[i] for i in best.flat})
+    found = [[pixels[photos.files[i]] for i in row] for row in best]
     queries = [
         f"{photos.captions[photo * each]} [own photo at {place(row, photo)}]"
         for photo, row in zip(chosen, scores, strict=True)

@@ -4,7 +4,7 @@ python -m groundwire_training prepare --preset compact --data DATA --run runs/co
 
 Writes below `RUN/prepare`: `predicates.json` (the vocabulary), `parser/` (the caption parser, trained on
 FACTUAL once), `graphs_train.jsonl` and `graphs_val.jsonl` (a photo a line with the graphs of its captions,
-or Visual Genome's own), and `report.json` (what was read, what was bad).
+or Visual Genome's own), and `report.json` (where the graphs come from, what was read, what was bad).
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ from .relation_training import build_vocabulary
 from .relations import write_predicates
 from .scene_graph import SceneGraph, load_factual
 from .triples import load_splits
-from .visual_genome import load_visual_genome
+from .visual_genome import load_visual_genome, photo_name, photo_sources, split_images, tested_images
 
 NAME = "prepare"
+REPORT = "report.json"
+# Where the graphs come from; the second is also the data's folder.
+CAPTIONS, VISUAL_GENOME = "captions", "visual_genome"
 # Captions of FACTUAL that the parser learns from (none: all), and passes over them.
 PARSER_PRESETS: dict[str, tuple[int | None, ParserConfig]] = {
     "compact": (None, ParserConfig(epochs=2)),
@@ -61,19 +64,36 @@ def run(args: argparse.Namespace) -> int:
     write_predicates(predicates, folder / "predicates.json")
     logs = list(splits.logs)
     report: dict = {"predicates": len(predicates)}
-    visual_genome = args.data / "visual_genome"
-    if visual_genome.is_dir():
-        graphs, found = load_visual_genome(visual_genome)
-        logs += found
-        report["photos"] = {"train": len(graphs)}
-        write_photos(folder / "graphs_train.jsonl", ((image, [graph]) for image, graph in graphs.items()))
+    if (args.data / VISUAL_GENOME).is_dir():
+        report["graphs"] = VISUAL_GENOME
+        report["photos"] = split_visual_genome(args, folder, logs)
     else:
+        report["graphs"] = CAPTIONS
         report["parserTupleF1"] = ensure_parser(args, folder / "parser")
         report["photos"] = parse_photos(args, folder, logs)
     report["files"] = [log.report() for log in logs]
-    (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    (folder / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
     print(json.dumps({key: value for key, value in report.items() if key != "files"}))
     return 0
+
+
+def split_visual_genome(args: argparse.Namespace, folder: Path, logs: list[RecordLog]) -> dict[str, int]:
+    """Writes the graphs of each split; returns how many photos have one, and how many were left out for a test.
+
+    Raises `FileNotFoundError` where there are graphs and no photos: stage 3 would have nothing to look at.
+    """
+    photo_sources(args.data / VISUAL_GENOME)
+    graphs, found = load_visual_genome(args.data / VISUAL_GENOME)
+    logs += found
+    tested = tested_images(args.data) & graphs.keys()
+    photos = {"leftOut": len(tested)}
+    for name, images in split_images(graphs.keys() - tested).items():
+        images = images[:SMOKE_PHOTOS] if args.preset == "smoke" else images
+        write_photos(
+            folder / f"graphs_{name}.jsonl", ((photo_name(image), [graphs[image]]) for image in images)
+        )
+        photos[name] = len(images)
+    return photos
 
 
 def ensure_parser(args: argparse.Namespace, folder: Path) -> float:
@@ -115,6 +135,13 @@ def write_photos(path: Path, photos: Iterable[tuple[str, Sequence[SceneGraph]]])
             record = {"file": name, "graphs": [graph.to_json() for graph in graphs]}
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     partial.replace(path)
+
+
+def graphs_source(folder: Path) -> str:
+    """`CAPTIONS` or `VISUAL_GENOME`. A folder whose report does not say was prepared from captions."""
+    path = folder / REPORT
+    report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return report.get("graphs", CAPTIONS)
 
 
 def read_photos(path: Path) -> dict[str, list[SceneGraph]]:

@@ -1,13 +1,15 @@
 """The end of stage 3: the relation head learns on from text-only pairs, then photos' objects are fitted to it.
 
 While BERT learns, every step sees few pairs. With its vectors frozen, all pairs are seen dozens of times in
-minutes; the photos' map into the relation subspace (the paper's W) is then fitted to the new operators.
+minutes; the photos' map into the relation subspace (the paper's W) is then fitted to the new operators. Where the
+operators are to stay as stage 3 left them, the imagination alone learns, and the map stays too.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +24,14 @@ from .checkpoint import checkpoint_folder, load_module, tensors_of
 from .language_stream import encode_texts
 from .relation_training import SOURCES, RelationConfig, pair_table, refine_relations, training_triples
 from .relations import RelationHead, relation_losses, save_relations
-from .triples import Triple, TripleSplits, without
+from .sessions import save_session
+from .triples import Triple
 from .two_stream import Texts
 
 if TYPE_CHECKING:
     from .stage3 import Stage3
 
+REFINEMENT = "refinement"
 BATCH = 256
 PHOTO_BATCH = 100
 FIT_STEPS = 400
@@ -35,29 +39,43 @@ FIT_BATCH = 2048
 FIT_RATE = 2e-3
 
 
-def finish(stage: Stage3, folder: Path, config: RelationConfig | None) -> None:
-    """Writes `relations/` from the best checkpoint, its head refined unless the preset says no."""
+def refinement_file(stage_dir: Path) -> Path:
+    """What the refinement did, and what it came to."""
+    return stage_dir / "relations" / "refinement.json"
+
+
+def finish(stage: Stage3, folder: Path, config: RelationConfig) -> None:
+    """Writes `relations/` from the best checkpoint, its head refined."""
+    started = time.monotonic()
     best = checkpoint_folder(folder)
     done = folder / "relations" / "grounding.safetensors"
     if done.is_file():
         return
     for name, module in stage.saved_modules().items():
         load_module(module, best / f"{name}.safetensors")
-    if config:
-        accelerator = Accelerator(cpu=not torch.cuda.is_available())
-        before = stage.validate(accelerator)
-        refine(stage, config)
-        after = stage.validate(accelerator)
-        for name in before:
-            print(f"stage3 refined: {name} {before[name]:.4f} -> {after[name]:.4f}")
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    before = stage.validate(accelerator)
+    development = refine(stage, config)
+    after = stage.validate(accelerator)
+    for name in before:
+        print(f"stage3 refined: {name} {before[name]:.4f} -> {after[name]:.4f}")
     save_relations(stage.model.head, folder / "relations")
+    save_session(
+        refinement_file(folder),
+        time.monotonic() - started,
+        config=asdict(config),
+        validation={**after, "factualDevelopment": development},
+    )
     partial = done.with_suffix(".partial")
     save_file(tensors_of(stage.model.grounding), partial)
     partial.replace(done)
 
 
-def refine(stage: Stage3, config: RelationConfig) -> None:
-    """Replaces the weights of the stage's relation head and of its map from photos, in place."""
+def refine(stage: Stage3, config: RelationConfig) -> float:
+    """Replaces the weights of the stage's relation head and of its map from photos, in place.
+
+    Returns the development score of the head that was kept.
+    """
     model = stage.model.eval()
     counts = text_sources(stage)
     names = sorted(
@@ -75,7 +93,9 @@ def refine(stage: Stage3, config: RelationConfig) -> None:
     scores = [development_score(stage, trial) for trial in trials]
     print(f"stage3 refined: development scores {' '.join(f'{score:.4f}' for score in scores)}")
     model.head.load_state_dict(trials[int(np.argmax(scores))].state_dict())
-    fit_subspace(stage, *grounded_pairs(stage))
+    if config.operators:
+        fit_subspace(stage, *grounded_pairs(stage))
+    return max(scores)
 
 
 @torch.inference_mode()
@@ -87,8 +107,7 @@ def development_score(stage: Stage3, head: RelationHead) -> float:
 
 def text_sources(stage: Stage3) -> dict[str, Counter[Triple]]:
     factual, vg150 = training_triples(stage.splits)
-    captions = without(caption_triples(stage), unseen_triples(stage.splits))
-    return {"factual": factual, "vg150": vg150, "captions": captions}
+    return {"factual": factual, "vg150": vg150, "captions": caption_triples(stage)}
 
 
 def caption_triples(stage: Stage3) -> Counter[Triple]:
@@ -98,13 +117,6 @@ def caption_triples(stage: Stage3) -> Counter[Triple]:
         (photo.names[subject], names[label], photo.names[object_])
         for photo in stage.photos["train"]
         for subject, label, object_ in photo.relations
-    )
-
-
-def unseen_triples(splits: TripleSplits) -> list[Triple]:
-    held_out = [triple for counts in (splits.factual_dev, splits.factual_test) for triple in counts]
-    return [triple for triple in held_out if triple not in splits.factual_train] + list(
-        splits.vg150_zero_shot
     )
 
 

@@ -32,6 +32,7 @@ class RelationConfig:
     average: float = 0.995  # decay of the running average of the weights, which is what is kept
     seed: int = 0  # of the first trial
     trials: int = 4  # the one that ranks FACTUAL's development split best is kept
+    operators: bool = True  # learn too; if not, the imagination alone does
 
 
 # source -> (power, weight of its loss). FACTUAL's annotators name relations as the product should.
@@ -108,6 +109,10 @@ def refine_relations(
     tables = {name: table.to(device) for name, table in tables.items()}
     head = copy.deepcopy(head).train()
     head.imagined.dropout.p = config.dropout
+    if not config.operators:
+        # Grounded objects are scaled by the imagination's factor: it belongs to the operators.
+        head.relations.requires_grad_(False)
+        head.imagined.log_scale.requires_grad_(False)
     averaged = copy.deepcopy(head).eval()
     # Annotators of the sources name relations at different rates; FACTUAL's rates are the head's own.
     biases = nn.ParameterDict(

@@ -124,6 +124,7 @@ def command_of(step: str, args: argparse.Namespace) -> list[str]:
         command += ["--run", str(args.run_dir), "--bundle", bundle, "--out", out, "--write-manifest"]
         command += [] if args.preset == "smoke" else ["--plots"]
         command += ["--cache", str(args.run_dir / "cache"), "--threads", str(args.threads)]
+        command += [] if args.bert is None else ["--base", str(args.bert)]
     else:
         command += ["--run", str(args.run_dir), "--threads", str(args.threads)]
     for name in TAKEN_OVER[step]:

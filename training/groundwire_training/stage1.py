@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from .checkpoint import write_json
 from .classifier import PhotoBatch, make_classifier
-from .config import add_overrides, configure
+from .config import add_overrides, begun_on, configure
 from .data import epoch_order, step_generator
 from .distributed import gather_ragged, join_processes, rank_slice
 from .image_folder import LabeledPhoto, load_image_folder
@@ -53,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
-    config = configure(STAGE1_PRESETS, args.preset, args.set)
+    begun = begun_on(args.run_dir / NAME, STAGE1_PRESETS, args.preset, args.set)
+    config = configure(STAGE1_PRESETS, args.preset, args.set, begun)
     torch.manual_seed(config.seed)
     root = args.images or default_images(args.data)
     photos = {

@@ -30,13 +30,14 @@ from .config import (
     LexicalConfig,
     Stage2Config,
     add_overrides,
+    begun_on,
     configure,
 )
 from .data import CaptionedSplit, epoch_order, step_generator
 from .distributed import gather_rows, join_processes, rank_slice
 from .embedder import hash_weights
 from .features import FeatureCache, cache_splits
-from .language_stream import default_bert_folder, encode_texts, load_bert
+from .language_stream import default_bert_folder, encode_texts, load_bert, train_language
 from .lexical import NAME as LEXICAL
 from .lexical import Lexical
 from .lexical_targets import lexical_targets
@@ -44,13 +45,14 @@ from .losses import (
     cosine_matrix,
     lexical_loss,
     matchmap_similarity,
-    property_contrast,
     relational_distillation,
     symmetric_cross_entropy,
     word_contrast,
 )
 from .metrics_retrieval import recalls, retrieval_ranks
 from .properties import PropertyTable, load_tables, split_table
+from .property_batches import draw_properties, property_loss
+from .stage1_config import STAGE1_PRESETS
 from .teacher import teacher_vectors
 from .train_loop import SELECTION, train
 from .trunk import default_weights, load_tail
@@ -90,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
-    config = configure(STAGE2_PRESETS, args.preset, args.set)
+    config, first = configure_passes(args)
     torch.manual_seed(config.seed)
     language, tokenizer = load_bert(args.bert or default_bert_folder())
     cache_folder = args.features or args.run_dir / "features"
@@ -103,9 +105,6 @@ def run(args: argparse.Namespace) -> int:
         max_photos=config.max_photos,
     )
     words = load_word_sources(args, config)
-    first = (
-        configure(FIRST_PASS_PRESETS, args.preset, args.set) if args.preset in FIRST_PASS_PRESETS else None
-    )
     stage = Stage2(first or config, language, tokenizer, splits, caches, words, cache_folder)
     if stage.model.visual.tail is not None:
         weights = args.trunk_weights or default_weights(args.data, config.trunk)
@@ -121,6 +120,21 @@ def run(args: argparse.Namespace) -> int:
     state = train(stage, args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
+
+
+def configure_passes(args: argparse.Namespace) -> tuple[Stage2Config, Stage2Config | None]:
+    """Of the pass that ends the stage and of the one before it, if the preset has one.
+
+    Both have one trunk, and that of a finished stage 1: what has begun says which variant it is.
+    """
+    begun = begun_on(args.run_dir / FIRST_PASS, FIRST_PASS_PRESETS, args.preset, args.set)
+    begun = begun or begun_on(args.run_dir / NAME, STAGE2_PRESETS, args.preset, args.set)
+    if begun is None and is_finished(args.run_dir / STAGE1):
+        begun = begun_on(args.run_dir / STAGE1, STAGE1_PRESETS, args.preset)
+    config = configure(STAGE2_PRESETS, args.preset, args.set, begun)
+    if args.preset not in FIRST_PASS_PRESETS:
+        return config, None
+    return config, configure(FIRST_PASS_PRESETS, args.preset, args.set, begun)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +169,9 @@ def warm_up(stage: Stage2, config: LexicalConfig, folder: Path) -> None:
     language = stage.model.language
     learnable = {name: p.requires_grad for name, p in language.named_parameters()}
     words = stage.vocabulary.texts
-    lexical = Lexical(config, language, stage.tokenizer, words, stage.targets, stage.word_validation.of)
+    lexical = Lexical(
+        config, language, stage.tokenizer, words, stage.targets, stage.properties, stage.word_validation.of
+    )
     train(lexical, folder, description=LEXICAL)
     load_module(language, checkpoint_folder(folder) / "language.safetensors")
     for name, parameter in language.named_parameters():
@@ -246,6 +262,7 @@ class Stage2:
 
     def set_training(self) -> None:
         self.model.train()
+        train_language(self.model.language)
 
     def batch(self, epoch: int, step: int, part: int, rank: int, world: int) -> TwoStreamBatch:
         config = self.config
@@ -261,7 +278,6 @@ class Stage2:
         positive = torch.from_numpy(
             self.vocabulary.said_of(photos, words[: len(words) - config.distill_words])
         )
-        properties, shares_ov = self.draw_properties(draw, rank, world)
         device = self.device
         return TwoStreamBatch(
             grid_bpc=self.caches["train"].read(self.rows["train"][photos[mine]], views[mine], device),
@@ -269,23 +285,10 @@ class Stage2:
             words=self.encode([self.vocabulary.texts[w] for w in words], MAX_WORD_TOKENS, my_words),
             positive_bw=positive.to(device),
             targets_wd=(torch.empty(0) if self.targets is None else self.targets[words]).to(device),
-            properties=properties,
-            shares_ov=shares_ov.to(device),
+            properties=draw_properties(
+                self.properties, config.property_objects, draw, self.encode_words, rank, world
+            ),
         )
-
-    def draw_properties(
-        self, draw: np.random.Generator, rank: int, world: int
-    ) -> tuple[Texts | None, Tensor]:
-        """Objects of one table, each followed by its versions, and the shares [O, V] of all ranks' objects."""
-        if not self.properties:
-            return None, torch.empty(0)
-        table = list(self.properties.values())[draw.integers(len(self.properties))]
-        rows = table.draw(self.config.property_objects, draw)
-        texts = [text for row in rows for text in (table.objects[row], *table.phrases(row))]
-        mine = rank_slice(len(rows), rank, world)
-        versions = 1 + len(table.values)
-        mine = slice(mine.start * versions, mine.stop * versions)
-        return self.encode(texts, MAX_WORD_TOKENS, mine), torch.from_numpy(table.shares[rows]).float()
 
     @property
     def device(self) -> torch.device:
@@ -299,6 +302,9 @@ class Stage2:
         # All ranks pad to the whole batch's longest text, so that gathered rows have one shape.
         ids, mask = encode_texts(self.tokenizer, texts, max_tokens)
         return Texts(ids[rows].to(self.device), mask[rows].to(self.device))
+
+    def encode_words(self, texts: list[str], rows: slice = slice(None)) -> Texts:
+        return self.encode(texts, MAX_WORD_TOKENS, rows)
 
     def loss(self, outputs: TwoStreamOutput, batch: TwoStreamBatch) -> tuple[Tensor, dict[str, Tensor]]:
         config = self.config
@@ -321,11 +327,9 @@ class Stage2:
         if config.lexical_weight:
             figures["lexical"] = lexical_loss(gather_rows(outputs.words_wd), batch.targets_wd)
             loss = loss + config.lexical_weight * figures["lexical"]
-        if outputs.properties_rd is not None:
-            versions = 1 + batch.shares_ov.shape[1]
-            objects = gather_rows(outputs.properties_rd).unflatten(0, (-1, versions))
-            figures["properties"] = property_contrast(
-                objects[:, 0], objects[:, 1:], batch.shares_ov, sigma=config.property_sigma
+        if batch.properties is not None and outputs.properties_rd is not None:
+            figures["properties"] = property_loss(
+                outputs.properties_rd, batch.properties, config.property_sigma
             )
             loss = loss + config.property_weight * figures["properties"]
         return loss, {**figures, "scale": self.model.heads.scale()}

@@ -18,15 +18,23 @@ from accelerate import Accelerator
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from .config import add_overrides, configure
+from .config import STAGE2_PRESETS, add_overrides, begun_on, configure
 from .data import epoch_order, step_generator
 from .distributed import gather_ragged, gather_rows, join_processes, rank_slice
-from .features import FeatureCache, cache_splits
-from .grounded_objects import IGNORED, PhotoObjects, collate, merge_photos, object_classes
-from .language_stream import encode_texts
+from .features import FeatureCache
+from .graph_photos import load_graphs
+from .grounded_objects import (
+    IGNORED,
+    PhotoObjects,
+    collate,
+    merge_photos,
+    object_classes,
+    without_relations,
+)
+from .language_stream import encode_texts, train_language
 from .losses import cosine_matrix, relational_distillation
 from .predicates import alias_index
-from .prepare import read_photos
+from .prepare import NAME as PREPARE
 from .relation_metrics import Scorer, rank
 from .relation_refinement import finish
 from .relation_training import PairTable, pair_table, training_triples
@@ -44,7 +52,7 @@ from .stage2 import load_language, save_language_files
 from .stage3_config import RELATION_PRESETS, STAGE3_PRESETS, Stage3Config
 from .train_loop import SELECTION, train
 from .trained import load_visual, stage2_config
-from .triples import TripleSplits, load_splits
+from .triples import TripleSplits, load_splits, unseen_triples
 from .two_stream import Texts
 from .words import draw_frequent, frequent_words
 
@@ -70,9 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
-    config = configure(STAGE3_PRESETS, args.preset, args.set)
+    config = configure_stage(args)
     torch.manual_seed(config.seed)
-    _, caches = cache_splits(
+    prepared = args.run_dir / PREPARE
+    graphs, caches = load_graphs(
+        prepared,
         args.data,
         folder=args.features or args.run_dir / "features",
         trunk=stage2_config(args.run_dir).trunk,
@@ -80,12 +90,8 @@ def run(args: argparse.Namespace) -> int:
         views=config.views,
         max_photos=config.max_photos,
     )
-    folder = args.run_dir / "prepare"
-    predicates = read_predicates(folder / "predicates.json")
-    photos = {
-        name: merge_photos(read_photos(folder / f"graphs_{name}.jsonl"), predicates, config.max_objects)
-        for name in ("train", "val")
-    }
+    predicates = read_predicates(prepared / "predicates.json")
+    photos = {name: merge_photos(found, predicates, config.max_objects) for name, found in graphs.items()}
     language = load_language(args.run_dir, STAGE2)
     visual = load_visual(args.run_dir, STAGE2, dropout=config.dropout)
     head = RelationHead(
@@ -115,6 +121,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def configure_stage(args: argparse.Namespace) -> Stage3Config:
+    """In the variant that the run was begun with: its views are of the photos as stage 2's trunk leaves them."""
+    begun = begun_on(args.run_dir / NAME, STAGE3_PRESETS, args.preset, args.set) or begun_on(
+        args.run_dir / STAGE2, STAGE2_PRESETS, args.preset
+    )
+    return configure(STAGE3_PRESETS, args.preset, args.set, begun)
+
+
 class Stage3:
     """Batches, loss and validation of stage 3 for `train_loop.train`."""
 
@@ -132,6 +146,8 @@ class Stage3:
         self.model = model.to(join_processes().device)
         self.files = {name: sorted(found) for name, found in photos.items()}
         self.photos = {name: [found[file] for file in self.files[name]] for name, found in photos.items()}
+        predicates = [predicate.name for predicate in model.head.predicates]
+        self.photos["train"] = without_relations(self.photos["train"], predicates, unseen_triples(splits))
         self.rows = {name: cache.rows(self.files[name]) for name, cache in caches.items()}
         self.steps_per_epoch = len(self.photos["train"]) // (config.batch_size * config.accumulation)
         if self.steps_per_epoch == 0:
@@ -177,6 +193,7 @@ class Stage3:
 
     def set_training(self) -> None:
         self.model.train()
+        train_language(self.model.language)
 
     def batch(self, epoch: int, step: int, part: int, rank: int, world: int) -> RelationalBatch:
         config = self.config
@@ -307,7 +324,10 @@ class Stage3:
 
     @torch.inference_mode()
     def validate(self, accelerator: Accelerator) -> dict[str, float]:
-        """Share of the validation photos' relations found among the best 5, grounded and imagined."""
+        """Share of the validation photos' relations found among the best 5, grounded and imagined.
+
+        Only what learns here counts: where the imagination is random, so are its figures.
+        """
         self.model.eval()
         grounded, imagined, labels = [], [], []
         with accelerator.autocast():
@@ -318,8 +338,11 @@ class Stage3:
                 grounded.append(outputs.grounded_mp.float())
                 imagined.append(outputs.imagined_mp.float())
                 labels.append(batch.labels_m)
-            factual = self.rank_factual()
+            factual = self.rank_factual() if self.config.imagines else {}
         figures = relation_figures(torch.cat(grounded), torch.cat(imagined), torch.cat(labels))
+        if not self.config.imagines:
+            found = {name: value for name, value in figures.items() if name.startswith("grounded")}
+            return {SELECTION: found["groundedTop5"], **found}
         return {SELECTION: (figures["groundedTop5"] + factual["factualTop5"]) / 2, **figures, **factual}
 
     def rank_factual(self) -> dict[str, float]:

@@ -33,6 +33,11 @@ class Stage3Config(LoopConfig):
     word_pooling: str = "content"
     views: int = 1  # of each photo: itself, then mirrored, then augmented ones (`features.py`)
 
+    @property
+    def imagines(self) -> bool:
+        """Whether the imagination learns in this stage, or only after it (`relation_refinement.py`)."""
+        return bool(self.imagine_weight or (self.text_pairs and self.text_weight))
+
 
 STAGE3_PRESETS = {
     "paper": Stage3Config(
@@ -93,9 +98,10 @@ STAGE3_PRESETS = {
 # On a GPU the tail augments, and two views of each photo fill as much as fits.
 STAGE3_PRESETS["compact-gpu"] = dataclasses.replace(STAGE3_PRESETS["compact"], views=2)
 
-# How stage 3 ends (`relation_refinement.py`); the paper has no such step.
-RELATION_PRESETS: dict[str, RelationConfig | None] = {
-    "paper": None,
+# How stage 3 ends (`relation_refinement.py`). The paper has no imagination, but a bundle cannot relate words
+# without one: it learns over the published operators, which stay as they are.
+RELATION_PRESETS = {
+    "paper": RelationConfig(operators=False),
     "compact": RelationConfig(),
     "smoke": RelationConfig(trials=1, epochs=1),
 }

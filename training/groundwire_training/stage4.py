@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from transformers import BertModel
 
-from .config import add_overrides, configure
+from .config import STAGE2_PRESETS, add_overrides, begun_on, configure
 from .data import CaptionedSplit, epoch_order, step_generator
 from .distributed import gather_rows, join_processes, rank_slice
 from .features import FeatureCache, cache_splits
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
-    config = configure(STAGE4_PRESETS, args.preset, args.set)
+    config = configure_stage(args)
     torch.manual_seed(config.seed)
     stage2 = stage2_config(args.run_dir)
     if config.position != stage2.position:
@@ -77,6 +77,14 @@ def run(args: argparse.Namespace) -> int:
     state = train(Stage4(config, model, states), args.run_dir / NAME, description=NAME)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
+
+
+def configure_stage(args: argparse.Namespace) -> Stage4Config:
+    """In the variant that the run was begun with: its views are of the photos as stage 2's trunk leaves them."""
+    begun = begun_on(args.run_dir / NAME, STAGE4_PRESETS, args.preset, args.set) or begun_on(
+        args.run_dir / STAGE2, STAGE2_PRESETS, args.preset
+    )
+    return configure(STAGE4_PRESETS, args.preset, args.set, begun)
 
 
 def frozen_states(

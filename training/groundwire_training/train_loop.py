@@ -24,6 +24,7 @@ from tqdm import tqdm
 from .checkpoint import checkpoint_folder, is_finished, mark_finished, read_progress, restore, save_checkpoint
 from .config import LoopConfig, save_config
 from .hardware import hardware
+from .sessions import add_session
 
 SELECTION = "selection"  # the key of `validate` by which checkpoints are ranked, higher is better
 
@@ -74,11 +75,14 @@ def train(stage: Stage, stage_dir: Path, *, description: str) -> dict[str, Any]:
         "stale": 0,
         "seconds": 0.0,
         "hardware": hardware(),
+        "sessions": [],
         "history": [],
     }
     stage_dir.mkdir(parents=True, exist_ok=True)
     if read_progress(stage_dir) is not None:
         state = restore(checkpoint_folder(stage_dir, "last"), stage.saved_modules(), optimizer)
+    # A run that an older version began has none.
+    state["sessions"] = add_session(state.get("sessions", []), step=state["step"])
     if accelerator.is_main_process:
         save_config(config, stage_dir / "config.json")
     module, optimizer = accelerator.prepare(LossModule(stage), optimizer)

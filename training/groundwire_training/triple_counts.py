@@ -15,7 +15,7 @@ from pathlib import Path
 from .predicates import Predicate, alias_index, canonical_predicate
 from .relation_training import training_triples
 from .scene_graph import SceneGraph
-from .triples import Triple, TripleSplits, canonical_counts
+from .triples import Triple, TripleSplits, canonical_counts, unseen_triples
 
 TRIPLES = "triples.tsv.gz"
 MAX_BYTES = 400_000
@@ -33,9 +33,11 @@ def count_seen(
     counts: Counter[Triple] = Counter()
     for source in training_triples(splits):
         counts.update(canonical_counts(source))
+    unseen = unseen_triples(splits)
     for graph in photos:
         names = graph.objects
-        counts.update((names[s], canonical_predicate(p), names[o]) for s, p, o in graph.relations)
+        said = ((names[s], canonical_predicate(p), names[o]) for s, p, o in graph.relations)
+        counts.update(triple for triple in said if triple not in unseen)
     index = alias_index(list(predicates))
     seen: IndexedCounts = Counter()
     for (subject, predicate, object_), count in counts.items():

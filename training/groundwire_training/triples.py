@@ -99,6 +99,17 @@ def canonical_counts(counts: Counter[Triple]) -> Counter[Triple]:
     return merged
 
 
+def unseen_triples(splits: TripleSplits) -> set[Triple]:
+    """What FACTUAL's development and test splits and VG150's zero-shot test hold and training must not, predicates
+    canonical."""
+    held_out = [triple for counts in (splits.factual_dev, splits.factual_test) for triple in counts]
+    unseen = [triple for triple in held_out if triple not in splits.factual_train]
+    return {
+        (subject, canonical_predicate(predicate), object_)
+        for subject, predicate, object_ in (*unseen, *splits.vg150_zero_shot)
+    }
+
+
 def without(counts: Counter[Triple], held_out: Iterable[Triple]) -> Counter[Triple]:
     """Training tokens without held-out triples: an "unseen" test triple must be unseen in every source."""
     banned = {(subject, canonical_predicate(predicate), object_) for subject, predicate, object_ in held_out}

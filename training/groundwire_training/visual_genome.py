@@ -1,14 +1,20 @@
-"""Visual Genome's `objects.json`, `attributes.json` and `relationships.json` -> one scene graph an image."""
+"""Visual Genome's `objects.json`, `attributes.json` and `relationships.json` -> one scene graph an image; its photos
+and their splits."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
+from .data import step_generator
 from .records import RecordLog
-from .scene_graph import SceneGraph
+from .scene_graph import SceneGraph, load_factual
 
 FILES = ("objects.json", "attributes.json", "relationships.json")
+PHOTOS = ("images*", "VG_100K*")  # folders or tar files
+VALIDATION_SHARE = 0.02
+SPLIT_SEED = 0  # not the run's: all runs are validated on the same photos
 
 
 def load_visual_genome(folder: Path) -> tuple[dict[str, SceneGraph], list[RecordLog]]:
@@ -32,6 +38,35 @@ def load_visual_genome(folder: Path) -> tuple[dict[str, SceneGraph], list[Record
         for image, found in names.items()
     }
     return graphs, logs
+
+
+def photo_sources(folder: Path) -> list[Path]:
+    """The tar files of Visual Genome's photos or, where there is none, the folders."""
+    found = sorted(path for pattern in PHOTOS for path in folder.glob(pattern))
+    sources = [path for path in found if path.suffix == ".tar"] or [path for path in found if path.is_dir()]
+    if not sources:
+        raise FileNotFoundError(f"photos: {folder} holds no images*.tar, images*/, VG_100K/ or VG_100K_2/")
+    return sources
+
+
+def photo_name(image: str) -> str:
+    """The file of an image id."""
+    return f"{image}.jpg"
+
+
+def tested_images(data: Path) -> set[str]:
+    """Ids of the images whose captions are in FACTUAL's development and test splits; VG150's test names none."""
+    folder = data / "relations" / "factual"
+    return {item.image_id for split in ("dev", "test") for item in load_factual(folder / f"{split}.csv")[0]}
+
+
+def split_images(images: Collection[str]) -> dict[str, list[str]]:
+    """Image ids of `train` and `val`, drawn. Raises `ValueError` where there are not enough for both."""
+    if len(images) < 2:
+        raise ValueError(f"Visual Genome: needs 2 images beside the tests', got {len(images)}")
+    drawn = [sorted(images)[i] for i in step_generator(SPLIT_SEED).permutation(len(images))]
+    held_out = max(1, round(VALIDATION_SHARE * len(images)))
+    return {"train": sorted(drawn[held_out:]), "val": sorted(drawn[:held_out])}
 
 
 def read_objects(log: RecordLog) -> tuple[dict[str, list[str]], dict[str, dict[int, int]]]:

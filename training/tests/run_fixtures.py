@@ -137,7 +137,8 @@ def write_photos(folder: Path, split: str, photos: int = 6) -> None:
         with tarfile.open(folder / "images_test.tar", "w") as archive:
             archive.add(pictures, "images")
     images = [{"id": i, "file_name": f"{i}.png"} for i in range(photos)]
-    (folder / f"captions_{split}.json").write_text(json.dumps({"images": images, "annotations": notes}))
+    document = {"info": {"description": "Flickr8k, a toy"}, "images": images, "annotations": notes}
+    (folder / f"captions_{split}.json").write_text(json.dumps(document))
 
 
 def write_wordnet(folder: Path) -> Path:

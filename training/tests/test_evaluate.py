@@ -9,10 +9,13 @@ import pytest
 from evaluation_fixtures import tiny_bert, tiny_tokenizer, write_base, write_bundle, write_norms
 from PIL import Image
 
+from groundwire_training import photo_search
 from groundwire_training.cli import main
+from groundwire_training.columns import open_column
 from groundwire_training.embedder import CachedEmbedder, batches_by_length, onnx_embedder, torch_embedder
+from groundwire_training.evaluate import MEASURES
 from groundwire_training.metrics_onnx import evaluate_golden
-from groundwire_training.photo_search import load_flickr8k, read_images
+from groundwire_training.photo_search import embed_test, load_test, read_images, read_pixels
 from groundwire_training.report import markdown_table
 
 
@@ -95,6 +98,15 @@ def test_the_command_prints_json_last_and_agrees_for_base_and_shipped(workshop, 
         assert Image.open(tmp_path / name).size[0] > 500
 
 
+def test_the_base_column_reads_a_bert_directory_that_has_its_vocabulary_alone(tmp_path):
+    tiny_bert().save_pretrained(tmp_path)
+    vocabulary = tiny_tokenizer().get_vocab()
+    (tmp_path / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)) + "\n")
+    column = open_column("base", base=tmp_path, run=None, bundle=None)
+    expected = torch_embedder(tiny_bert(), tiny_tokenizer())(["striped horse"])
+    np.testing.assert_allclose(column.embed(["striped horse"]), expected, atol=1e-5)
+
+
 def test_only_the_asked_measures_and_columns_are_computed(workshop, capsys):
     assert main(arguments(workshop, "--columns", "shipped", "--only", "simlex,onnx")) == 0
     results = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
@@ -122,7 +134,77 @@ def test_the_table_leaves_out_unmeasured_rows_and_dashes_missing_cells():
     assert "CoDa" not in text
 
 
-def test_photos_come_in_caption_order_scaled_for_the_trunk(tmp_path):
+def test_a_measure_that_fails_loses_none_that_were_made_before(workshop, tmp_path, monkeypatch, capsys):
+    def fail(subject):
+        raise ValueError("bird: broken")
+
+    monkeypatch.setitem(MEASURES, "bird", fail)
+    only = ["--columns", "base", "--only", "simlex,bird", "--out", str(tmp_path)]
+    assert main(arguments(workshop, *only)) == 1
+    assert "bird: broken" in capsys.readouterr().err
+    assert list(json.loads((tmp_path / "evaluation.json").read_text())["base"]) == ["simlex"]
+    assert "SimLex-999" in (tmp_path / "evaluation.md").read_text()
+
+
+class Mean:
+    """Embeds a photo as its brightness, over and over."""
+
+    def run(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        return [inputs["image"].mean((1, 2, 3))[:, None].repeat(2, 1)]
+
+
+def write_test_photos(folder: Path, shards: int, count: int, broken: int | None) -> None:
+    """Photo i has brightness i; the first one has six captions and the others five, in another order than the tars'."""
+    folder.mkdir(parents=True)
+    for shard in range(shards):
+        with tarfile.open(folder / f"images_test_{shard}.tar", "w") as archive:
+            for i in range(shard, count, shards):
+                path = folder / f"{i}.png"
+                Image.new("RGB", (8, 8), (i, i, i)).save(path)
+                if i == broken:
+                    path.write_bytes(b"no photo")
+                archive.add(path, f"images/{i}.png")
+                path.unlink()
+    images = [{"id": i, "file_name": f"{i}.png"} for i in reversed(range(count))]
+    notes = [{"id": 9 * i + k, "image_id": i, "caption": f"{i} {k}"} for i in range(count) for k in range(5)]
+    notes.append({"id": 10**6, "image_id": count - 1, "caption": "one more"})
+    (folder / "captions_test.json").write_text(json.dumps({"images": images, "annotations": notes}))
+
+
+def embed_brightness(tmp_path, monkeypatch):
+    (tmp_path / "manifest.json").write_text(json.dumps({"fingerprint": "f"}))
+    monkeypatch.setattr(photo_search, "onnx_session", lambda bundle, name: Mean())
+    monkeypatch.setattr(
+        photo_search,
+        "embed_captions",
+        lambda bundle, captions: np.array([[float(text.split()[0])] for text in captions]),
+    )
+    return embed_test(tmp_path, load_test(tmp_path), tmp_path / "cache")
+
+
+def test_retrieval_reads_shards_and_takes_as_many_captions_of_each_photo(tmp_path, monkeypatch):
+    write_test_photos(tmp_path / "flickr8k", shards=3, count=7, broken=None)
+    photos, images, captions = embed_brightness(tmp_path, monkeypatch)
+    assert photos.files == [f"{i}.png" for i in reversed(range(7))]
+    assert len(photos.captions) == 7 * 5
+    np.testing.assert_allclose(images[:, 0] * 128 + 128, range(6, -1, -1), atol=1e-3)
+    np.testing.assert_array_equal(captions[:, 0], np.repeat(range(6, -1, -1), 5))
+    assert read_pixels(photos, {"3.png"})["3.png"].max() == 3
+
+
+def test_retrieval_leaves_out_a_photo_that_cannot_be_read_with_its_captions(tmp_path, monkeypatch, capsys):
+    write_test_photos(tmp_path / "flickr8k", shards=1, count=120, broken=5)
+    photos, images, captions = embed_brightness(tmp_path, monkeypatch)
+    assert len(photos.files) == len(images) == 119
+    assert "5.png" not in photos.files
+    assert 5 not in captions
+    assert len(captions) == len(photos.captions) == 119 * 5
+    assert "could not read 5.png" in capsys.readouterr().err
+    # As it was kept, so it is read.
+    assert embed_brightness(tmp_path, monkeypatch)[0] == photos
+
+
+def test_photos_come_scaled_for_the_trunk(tmp_path):
     folder = tmp_path / "flickr8k"
     (folder / "images").mkdir(parents=True)
     for name, level in (("b.png", 0), ("a.png", 255)):
@@ -133,8 +215,9 @@ def test_photos_come_in_caption_order_scaled_for_the_trunk(tmp_path):
     notes = [{"image_id": i, "caption": f"{i} {k}"} for i in (1, 2) for k in range(5)]
     document = {"images": images, "annotations": notes}
     (folder / "captions_test.json").write_text(json.dumps(document))
-    photos = load_flickr8k(tmp_path)
-    dark, light = read_images(photos)
+    photos = load_test(tmp_path)
+    found = dict(read_images(photos))
+    dark, light = (found[file] for file in photos.files)
     assert photos.captions[:2] == ["2 0", "2 1"]
     assert dark.shape == (3, 224, 224)
     assert (float(dark.mean()), float(light.mean())) == (-1.0, pytest.approx(127 / 128))

@@ -61,6 +61,10 @@ def test_a_relational_bundle_holds_every_file_and_says_where_it_comes_from(works
     assert (training["preset"], training["seed"], training["hours"]) == ("smoke", 0, 0.03)
     assert [stage["name"] for stage in training["stages"]] == ["stage2", "stage3", "stage4"]
     assert "Flickr8k" in " ".join(item["name"] for item in training["data"])
+    assert manifest["name"] == "bert-relational"
+    assert "--data DATA --wordnet WORDNET --out OUT" in training["exported"]["command"]
+    for name in ("manifest.json", "MODEL_CARD.md"):
+        assert str(workshop) not in (bundle / name).read_text()
 
 
 def test_every_graph_equals_pytorch_in_float32(workshop):

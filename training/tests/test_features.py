@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny_data import write_captioned_with_broken
 
 from groundwire_training import features
-from groundwire_training.features import FeatureCache, Recipe, cache_photos
+from groundwire_training.data import load_split
+from groundwire_training.features import FeatureCache, Recipe, cache_photos, cache_splits
 from groundwire_training.trunk import Photo
 
 FILES = ["a.jpg", "b.jpg"]
@@ -35,12 +39,18 @@ def pixels(seed: int) -> np.ndarray:
     return smooth.astype(np.uint8)
 
 
-def cache(folder: Path, views: int) -> FeatureCache:
+def cache(folder: Path, views: int, files: list[str] = FILES, kill_after: int | None = None) -> FeatureCache:
     photos = list(zip(FILES, map(pixels, range(len(FILES))), strict=True))
+
+    def iterate(logs: object) -> Iterator[tuple[str, np.ndarray]]:
+        yield from photos[:kill_after]
+        if kill_after is not None:
+            raise KeyboardInterrupt
+
     recipe = Recipe(
-        files=FILES,
+        files=files,
         sources=[Path("photos")],
-        iterate=lambda logs: iter(photos),
+        iterate=iterate,
         trunk="mobilenet_v2_learned",
         weights=None,
         views=views,
@@ -83,3 +93,48 @@ def test_a_cache_serves_who_asks_for_fewer_views_and_is_computed_anew_for_more(t
     assert len(trunk) == computed
     assert cache(tmp_path, 4).grids.shape[1] == 4
     assert len(trunk) == computed + 4
+
+
+def test_a_cache_is_gone_from_the_moment_that_it_is_computed_anew(tmp_path):
+    first = np.array(cache(tmp_path, 2).grids)
+    with pytest.raises(KeyboardInterrupt):
+        cache(tmp_path, 3, kill_after=1)
+    # The killed run's array has zeros for the photos that it did not come to.
+    np.testing.assert_array_equal(cache(tmp_path, 2).grids, first)
+
+
+def test_a_photo_in_no_source_is_an_error_from_one_percent_on_and_leaves_no_cache(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"photos: 1 of 3 are not in photos, at least 1% is an error: c\.jpg"
+    ):
+        cache(tmp_path, 1, [*FILES, "c.jpg"])
+    assert not (tmp_path / "train.json").exists()
+
+
+def test_a_cache_is_computed_anew_for_photos_that_it_has_not_looked_for(tmp_path, trunk):
+    cache(tmp_path, 1, FILES[:1])
+    computed = sum(trunk)
+    assert cache(tmp_path, 1).files == FILES
+    assert sum(trunk) == computed + 2
+
+
+def test_a_photo_that_cannot_be_read_is_left_out_with_its_captions_and_listed(tmp_path, trunk):
+    data = write_captioned_with_broken(tmp_path / "data", "train7.jpg")
+
+    def found():
+        return cache_splits(
+            data, folder=tmp_path / "features", trunk="mobilenet_v2_learned", weights=None, views=1
+        )
+
+    splits, caches = found()
+    whole = load_split(data, "train")
+    assert splits["train"].files == [file for file in whole.files if file != "train7.jpg"]
+    assert splits["train"].captions == [c for i, c in enumerate(whole.captions) if i != 7]
+    assert caches["train"].rows(splits["train"].files).tolist() == list(range(119))
+    listed = json.loads((tmp_path / "features" / "train-mobilenet_v2_learned.json").read_text())
+    assert listed["missing"] == ["train7.jpg"]
+    assert [entry["record"] for entry in listed["skipped"][0]["bad"]] == ["images/train7.jpg"]
+    computed = sum(trunk)
+    again, _ = found()
+    assert again["train"].files == splits["train"].files
+    assert sum(trunk) == computed

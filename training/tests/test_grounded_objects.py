@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from groundwire_training.cross_attention import CrossAttention
-from groundwire_training.grounded_objects import IGNORED, collate, merge_graphs
+from groundwire_training.grounded_objects import IGNORED, collate, merge_graphs, without_relations
 from groundwire_training.relational import class_loss, imagination_loss
 from groundwire_training.scene_graph import parse_factual
 from groundwire_training.visual_genome import load_visual_genome
@@ -26,6 +26,17 @@ def test_objects_over_the_limit_take_their_relations_with_them():
     photo = merge_graphs([parse_factual("( dog , on , rug ) , ( cat , on , rug )")], {"on": 0}, 2)
     assert photo.names == ("dog", "rug")
     assert photo.relations == ((0, 0, 1),)
+
+
+def test_relations_that_a_test_calls_unseen_are_left_out_of_photos():
+    photo = merge_graphs(
+        [parse_factual("( dog , chase , ball ) , ( dog , near , ball )")], {"chase": 0, "near": 1}, 32
+    )
+    (left,) = without_relations(
+        [photo], ["chase", "near"], {("dog", "chase", "ball"), ("ball", "near", "dog")}
+    )
+    assert left.relations == ((0, 1, 1),)
+    assert left.names == photo.names
 
 
 def test_a_batch_pads_objects_and_ignores_names_without_a_class():

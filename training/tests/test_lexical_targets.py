@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from stage_runs import free_port
 
+from groundwire_training import lexical_targets as module
+from groundwire_training.distributed import join_processes
 from groundwire_training.lexical_targets import blend, known_part, lexical_targets
-from groundwire_training.properties import load_table, split_table
 from groundwire_training.wordnet import WordNet
 
 # offset, lexicographer file, word, parents
@@ -85,18 +89,39 @@ def test_targets_are_unit_vectors_and_are_kept_on_disk(wordnet: WordNet, tmp_pat
     assert torch.equal(first, lexical_targets(words, teacher, wordnet, share=0.5, folder=tmp_path))
 
 
+def compute_as_rank(rank: int, port: int, folder: Path) -> None:
+    places = {
+        "RANK": rank,
+        "LOCAL_RANK": rank,
+        "WORLD_SIZE": 2,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
+    os.environ |= {name: str(value) for name, value in places.items()}
+    join_processes()
+
+    def blend_and_tell(*arguments) -> np.ndarray:
+        (folder / f"computed-by-{rank}").touch()
+        return blend(*arguments)
+
+    module.blend = blend_and_tell
+    teacher = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
+    found = lexical_targets(["dog", "cat"], teacher, WordNet(folder), share=0.5, folder=folder)
+    assert found.shape == (2, 16)
+    torch.distributed.destroy_process_group()
+
+
+def test_one_of_several_processes_computes_the_targets_and_the_others_read_them(wordnet, tmp_path):
+    context, port = multiprocessing.get_context("spawn"), free_port()
+    ranks = [context.Process(target=compute_as_rank, args=(rank, port, tmp_path)) for rank in range(2)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join()
+    assert [rank.exitcode for rank in ranks] == [0, 0]
+    assert [path.name for path in tmp_path.glob("computed-by-*")] == ["computed-by-0"]
+
+
 def test_a_phrase_that_wordnet_lacks_is_what_its_last_word_is(wordnet: WordNet):
     assert known_part("brown dog", wordnet) == "dog"
     assert known_part("dog", wordnet) == "dog"
-
-
-def test_property_tables_are_shares_with_every_tenth_object_held_out(tmp_path: Path):
-    rows = "\n".join(f"thing{'abcdefghijklmnopqrst'[i]}\t{i + 5}\t5" for i in range(20))
-    path = tmp_path / "color.tsv"
-    path.write_text(f"object\tred\tblue\n{rows}\nrare\t1\t0\n3\t9\t9\n")
-    table = load_table(path)
-    assert len(table.objects) == 20 and np.allclose(table.shares.sum(1), 1)
-    assert table.phrases(0) == ["red thinga", "blue thinga"]
-    training, validation = split_table(table)
-    assert sorted(training.objects + validation.objects) == sorted(table.objects)
-    assert 0 < len(validation.objects) < len(training.objects)

@@ -32,7 +32,7 @@ def test_a_run_from_pieces_is_the_run_as_export_reads_it(half, tmp_path):
     with tarfile.open(fileobj=joined) as archive:
         archive.extractall(home, filter="data")
     assert not list(home.rglob("optimizer.safetensors"))
-    described = [describe_training("relational", "smoke", folder, named=True) for folder in (run, home)]
+    described = [describe_training("relational", "smoke", folder) for folder in (run, home)]
     assert described[0] == described[1]
     for load in (lambda folder: load_visual(folder, "stage3"), load_retrieval):
         there, here = (load(folder).state_dict() for folder in (run, home))

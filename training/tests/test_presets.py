@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+from argparse import Namespace
+from pathlib import Path
 
-from groundwire_training.config import STAGE2_PRESETS, configure, preset_on, to_json
+import pytest
+import torch
+
+from groundwire_training import stage2, stage3, stage4
+from groundwire_training.config import (
+    FIRST_PASS_PRESETS,
+    STAGE2_PRESETS,
+    LoopConfig,
+    begun_on,
+    configure,
+    preset_on,
+    save_config,
+    to_json,
+)
 from groundwire_training.run_all import Record, overrides_of, step_names
 from groundwire_training.stage1_config import STAGE1_PRESETS
 from groundwire_training.stage3_config import STAGE3_PRESETS
@@ -111,6 +125,42 @@ def test_a_preset_has_its_variant_on_a_gpu_alone_and_only_where_there_is_one():
     assert preset_on("cpu", STAGE2_PRESETS, "compact").trunk == "mobilenet_v2_tuned"
     assert preset_on("cuda", STAGE2_PRESETS, "compact").trunk == "mobilenet_v2_learned"
     assert preset_on("cuda", STAGE2_PRESETS, "paper") is STAGE2_PRESETS["paper"]
+
+
+def begin(run: Path, stage: str, config: LoopConfig) -> Namespace:
+    """The arguments of a stage that goes on with `run`, in which another has begun."""
+    (run / stage).mkdir(parents=True, exist_ok=True)
+    save_config(config, run / stage / "config.json")
+    return Namespace(run_dir=run, preset="compact", set=[])
+
+
+@pytest.mark.parametrize("begun", ["cpu", "cuda"])
+@pytest.mark.parametrize("stage", ["first-pass", "stage2"])
+def test_both_passes_go_on_as_the_variant_that_the_run_was_begun_with(begun, stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: begun == "cpu")
+    presets = {"first-pass": FIRST_PASS_PRESETS, "stage2": STAGE2_PRESETS}
+    arguments = begin(tmp_path, stage, preset_on(begun, presets[stage], "compact"))
+    expected = (preset_on(begun, STAGE2_PRESETS, "compact"), preset_on(begun, FIRST_PASS_PRESETS, "compact"))
+    assert stage2.configure_passes(arguments) == expected
+
+
+@pytest.mark.parametrize("begun", ["cpu", "cuda"])
+@pytest.mark.parametrize(("stage", "presets"), [(stage3, STAGE3_PRESETS), (stage4, STAGE4_PRESETS)])
+def test_later_stages_follow_stage_two_and_then_themselves(begun, stage, presets, tmp_path, monkeypatch):
+    other = "cuda" if begun == "cpu" else "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: other == "cuda")
+    arguments = begin(tmp_path, "stage2", preset_on(begun, STAGE2_PRESETS, "compact"))
+    assert stage.configure_stage(arguments) == preset_on(begun, presets, "compact")
+    arguments = begin(tmp_path, stage.NAME, preset_on(other, presets, "compact"))
+    assert stage.configure_stage(arguments) == preset_on(other, presets, "compact")
+
+
+def test_a_trunk_that_an_override_names_says_nothing_about_the_variant(tmp_path):
+    overrides = ["trunk=mobilenet_v2_learned"]
+    begin(tmp_path, "stage2", configure(STAGE2_PRESETS, "compact", overrides, "cpu"))
+    assert begun_on(tmp_path / "stage2", STAGE2_PRESETS, "compact", overrides) == "cpu"
+    assert begun_on(tmp_path / "stage3", STAGE3_PRESETS, "compact") is None
+    assert begun_on(tmp_path / "stage2", STAGE2_PRESETS, "paper") is None
 
 
 def test_an_override_of_no_field_lists_the_fields():

@@ -124,9 +124,7 @@ def test_a_run_killed_after_the_first_pass_of_stage_two_goes_on_with_its_best_we
     assert all(torch.equal(value, killed[name]) for name, value in whole.items())
     first = weights(runs[0], "first-pass")
     assert any(not torch.equal(value, whole[name]) for name, value in first.items() if name in whole)
-    names = [
-        stage["name"] for stage in describe_training("grounded", "smoke", runs[0], named=False)["stages"]
-    ]
+    names = [stage["name"] for stage in describe_training("grounded", "smoke", runs[0])["stages"]]
     assert names == ["first-pass", "stage2"]
 
 

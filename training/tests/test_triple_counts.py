@@ -31,7 +31,8 @@ def test_a_triple_that_a_test_counts_as_unseen_stays_unseen():
         factual_test={("cat", "on", "mat"): 1},
         vg150_train={("cat", "be on", "mat"): 5, ("cat", "on", "hat"): 1},
     )
-    assert count_seen(found, PREDICATES) == {("cat", 0, "hat"): 1}
+    photos = [SceneGraph(("cat", "mat", "hat"), (), ((0, "is on", 1), (0, "on", 2)))]
+    assert count_seen(found, PREDICATES, photos) == {("cat", 0, "hat"): 2}
 
 
 def test_the_file_gives_back_every_count_and_equal_counts_give_equal_bytes(tmp_path):

@@ -13,7 +13,7 @@ from torch import nn
 from transformers import MobileNetV2Config, MobileNetV2Model
 
 from groundwire_training.classifier import ClassifierHead
-from groundwire_training.language_stream import encode_texts, load_bert
+from groundwire_training.language_stream import encode_texts, freeze_language, load_bert, train_language
 from groundwire_training.trunk import GRIDS, Vgg16, load_tail, load_trunk, make_tail
 
 # Numbers of the layers that hold weights in the published file, and their channels.
@@ -160,3 +160,11 @@ def test_the_classifier_pools_fine_grids_and_takes_coarse_ones_as_they_are(side)
 def test_the_classifier_refuses_other_grids():
     with pytest.raises(ValueError, match="7 or 14 positions a side for the classifier, got 10"):
         ClassifierHead(side=10, width=4, hidden=8, classes=3, dropout=0.0)
+
+
+def test_frozen_layers_stay_in_evaluation_mode_while_the_others_learn():
+    model = tiny_bert()
+    freeze_language(model, top_layers=1)
+    train_language(model)
+    assert not any(module.training for module in model.embeddings.modules())
+    assert [layer.attention.self.training for layer in model.encoder.layer] == [False, True]

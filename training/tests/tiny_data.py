@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,46 @@ def write_captioned(folder: Path, split: str, count: int, random: np.random.Gene
     ]
     document = {"images": images, "annotations": notes}
     (folder / f"captions_{split}.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def write_captioned_with_broken(data: Path, broken: str) -> Path:
+    """120 training photos, of which one cannot be read, and four to validate on."""
+    random = np.random.default_rng(0)
+    folder = data / "flickr8k"
+    folder.mkdir(parents=True)
+    write_captioned(folder, "train", 120, random)
+    write_captioned(folder, "val", 4, random)
+    names = [f"train{i}.jpg" for i in range(120)]
+    photos = {f"images/{name}": b"no photo" if name == broken else jpeg(random) for name in names}
+    write_tar(folder / "images_train.tar", photos)
+    return data
+
+
+def write_visual_genome(folder: Path, images: Sequence[int]) -> Path:
+    """Three objects, an attribute and two relations an image; photos in two folders, as they are downloaded."""
+    random = np.random.default_rng(0)
+    documents: dict[str, list[dict]] = {"objects": [], "attributes": [], "relationships": []}
+    for number, image in enumerate(images):
+        names = random.choice(NOUNS, 3, replace=False).tolist()
+        relations = [
+            {"relationship_id": end, "predicate": str(random.choice(VERBS)), "subject": {"object_id": 0}}
+            | {"object": {"object_id": end}}
+            for end in (1, 2)
+        ]
+        objects = [{"object_id": i, "names": [name]} for i, name in enumerate(names)]
+        attributes = [{"object_id": 0, "names": names[:1], "attributes": [str(random.choice(COLORS))]}]
+        for kind, found in (
+            ("objects", objects),
+            ("attributes", attributes),
+            ("relationships", relations),
+        ):
+            documents[kind].append({"image_id": image, kind: found})
+        photos = folder / ("VG_100K" if number % 2 else "VG_100K_2")
+        photos.mkdir(parents=True, exist_ok=True)
+        (photos / f"{image}.jpg").write_bytes(jpeg(random))
+    for kind, document in documents.items():
+        (folder / f"{kind}.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
 
 
 def write_classes(folder: Path, random: np.random.Generator) -> None:
