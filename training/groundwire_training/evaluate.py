@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,12 +85,15 @@ def run(args: argparse.Namespace) -> int:
     columns = [open_column(name, base=args.base, run=args.run_dir, bundle=args.bundle) for name in names]
     subjects = [subject_of(column, args) for column in columns]
     results: dict[str, dict[str, Any]] = {}
+
+    def keep(name: str, metrics: dict[str, Any]) -> None:
+        results[name] = metrics
+        # Hours of measures must not be lost with the one that fails.
+        if args.out:
+            write_results(args.out, results)
+
     for subject in subjects:
-        for metrics in measure(subject, args.only):
-            results[subject.column.name] = metrics
-            # Hours of measures must not be lost with the one that fails.
-            if args.out:
-                write_results(args.out, results)
+        measure(subject, args.only, keep)
     table = markdown_table(results)
     if args.write_manifest:
         update_metrics(args.bundle, results)
@@ -129,8 +132,10 @@ def draw(subjects: list[Subject], out: Path) -> None:
     print(f"plots: {names}: {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
 
 
-def measure(subject: Subject, names: list[str]) -> Iterator[dict[str, Any]]:
-    """The model's metrics so far, after each measure."""
+def measure(
+    subject: Subject, names: list[str], keep: Callable[[str, dict[str, Any]], None] = lambda *_: None
+) -> dict[str, Any]:
+    """The model's metrics; `keep` gets its name and those so far after each measure."""
     metrics: dict[str, Any] = {}
     for name in names:
         started = time.perf_counter()
@@ -139,7 +144,8 @@ def measure(subject: Subject, names: list[str]) -> Iterator[dict[str, Any]]:
         seconds = time.perf_counter() - started
         state = f"{seconds:.1f} s" if found else "does not apply"
         print(f"{subject.column.name} {name}: {state}", file=sys.stderr, flush=True)
-        yield metrics
+        keep(subject.column.name, metrics)
+    return metrics
 
 
 def write_results(out: Path, results: dict[str, dict[str, Any]]) -> None:
