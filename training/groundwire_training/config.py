@@ -114,7 +114,7 @@ LEXICAL_PRESETS = {
         clip_norm=1.0,
         bf16=True,
         top_layers=6,
-        property_weight=0.02,
+        property_weight=0.05,
         property_objects=32,
     ),
 }
