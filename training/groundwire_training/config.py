@@ -52,9 +52,6 @@ class LexicalConfig(LoopConfig):
     top_layers: int
     max_tokens: int = 16
     word_pooling: str = "content"
-    property_weight: float = 0.0
-    property_objects: int = 0  # a step, of one property table
-    property_sigma: float = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +81,7 @@ class Stage2Config(LoopConfig):
     lexical_weight: float = 0.0  # 1 - cosine to the words' targets
     property_weight: float = 0.0  # "yellow banana" against "black banana" for "banana"
     property_objects: int = 0  # objects a step, of one property table
-    property_sigma: float = 0.02
+    property_sigma: float = 0.05
     word_pooling: str = "content"
     gradient_checkpointing: bool = False
 
@@ -114,8 +111,6 @@ LEXICAL_PRESETS = {
         clip_norm=1.0,
         bf16=True,
         top_layers=6,
-        property_weight=0.05,
-        property_objects=32,
     ),
 }
 
@@ -157,8 +152,8 @@ STAGE2_PRESETS = {
         distill_words=256,
         taxonomy_share=0.5,
         lexical_weight=3.0,
-        property_weight=0.1,
-        property_objects=24,
+        property_weight=0.6,
+        property_objects=8,
     ),
     "smoke": Stage2Config(
         seed=0,
@@ -202,8 +197,7 @@ FIRST_PASS_PRESETS = {
         visual_learning_rate=6e-4,
         tail_learning_rate=2e-4,
         lexical_weight=0.0,
-        property_weight=0.1,
-        property_objects=8,
+        property_weight=0.3,
     ),
 }
 FIRST_PASS_PRESETS["compact-gpu"] = dataclasses.replace(

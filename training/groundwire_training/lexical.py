@@ -1,4 +1,4 @@
-"""The warm-up of stage 2: BERT learns where words lie (`lexical_targets`) and what color things are, on text alone.
+"""The warm-up of stage 2: BERT learns where words lie (`lexical_targets`), on text alone.
 
 Batches hold words of one token count, so that nothing is padded. The token embeddings learn here: what is
 alike is mostly a matter of single words.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +22,8 @@ from .data import step_generator
 from .distributed import gather_rows, rank_slice
 from .language_stream import encode_texts, freeze_language, pool_words
 from .losses import lexical_loss
-from .properties import PropertyTable
-from .property_batches import draw_properties, property_loss
 from .train_loop import SELECTION
-from .two_stream import PropertyBatch, Texts
+from .two_stream import Texts
 
 NAME = "lexical"
 LONGEST = 8  # tokens with [CLS] and [SEP]; longer texts are drawn together
@@ -35,12 +33,6 @@ LONGEST = 8  # tokens with [CLS] and [SEP]; longer texts are drawn together
 class LexicalBatch:
     words: Texts
     targets_wd: Tensor  # of all ranks' words
-    properties: PropertyBatch | None = None
-
-
-class LexicalOutput(NamedTuple):
-    words_wd: Tensor
-    properties_rd: Tensor | None  # objects, each followed by its versions
 
 
 class WordModel(nn.Module):
@@ -52,15 +44,9 @@ class WordModel(nn.Module):
         freeze_language(language, top_layers=top_layers)
         language.embeddings.word_embeddings.weight.requires_grad = True
 
-    def forward(self, batch: LexicalBatch) -> LexicalOutput:
-        properties = batch.properties
-        return LexicalOutput(
-            self.embed(batch.words), None if properties is None else self.embed(properties.texts)
-        )
-
-    def embed(self, texts: Texts) -> Tensor:
-        hidden = self.language(input_ids=texts.ids, attention_mask=texts.mask).last_hidden_state
-        return pool_words(hidden, texts.mask, self.pooling)
+    def forward(self, batch: LexicalBatch) -> Tensor:
+        hidden = self.language(input_ids=batch.words.ids, attention_mask=batch.words.mask).last_hidden_state
+        return pool_words(hidden, batch.words.mask, self.pooling)
 
 
 class Lexical:
@@ -73,13 +59,11 @@ class Lexical:
         tokenizer: Tokenizer,
         words: Sequence[str],
         targets_vd: Tensor,
-        properties: Mapping[str, PropertyTable],
         figures: Callable[[Callable[[list[str]], Tensor]], dict[str, float]],
     ) -> None:
         self.config = config
         self.model = WordModel(language, config.word_pooling, config.top_layers)
         self.targets_vd, self.figures = targets_vd, figures
-        self.properties = properties if config.property_weight else {}
         self.ids, self.mask = encode_texts(tokenizer, words, config.max_tokens)
         self.tokenizer = tokenizer
         lengths = self.mask.sum(1).clamp(max=LONGEST).numpy()
@@ -111,22 +95,10 @@ class Lexical:
         width = int(self.mask[chosen].sum(1).max())
         device = self.model.language.device
         texts = Texts(self.ids[mine, :width].to(device), self.mask[mine, :width].to(device))
-        properties = draw_properties(
-            self.properties, self.config.property_objects, draw, self.encode, rank, world
-        )
-        return LexicalBatch(texts, self.targets_vd[chosen].to(device), properties)
+        return LexicalBatch(texts, self.targets_vd[chosen].to(device))
 
-    def encode(self, texts: list[str], rows: slice = slice(None)) -> Texts:
-        ids, mask = encode_texts(self.tokenizer, texts, self.config.max_tokens)
-        device = self.model.language.device
-        return Texts(ids[rows].to(device), mask[rows].to(device))
-
-    def loss(self, outputs: LexicalOutput, batch: LexicalBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        words = lexical_loss(gather_rows(outputs.words_wd), batch.targets_wd)
-        if batch.properties is None or outputs.properties_rd is None:
-            return words, {}
-        properties = property_loss(outputs.properties_rd, batch.properties, self.config.property_sigma)
-        return words + self.config.property_weight * properties, {"words": words, "properties": properties}
+    def loss(self, outputs: Tensor, batch: LexicalBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        return lexical_loss(gather_rows(outputs), batch.targets_wd), {}
 
     def validate(self, accelerator: Accelerator) -> dict[str, float]:
         """The mean cosine to the targets, and what the words have learned."""
@@ -135,4 +107,6 @@ class Lexical:
         return {SELECTION: figures["targetCosine"], **figures}
 
     def embed(self, texts: list[str]) -> Tensor:
-        return self.model.embed(self.encode(texts))
+        ids, mask = encode_texts(self.tokenizer, texts, self.config.max_tokens)
+        device = self.model.language.device
+        return self.model(LexicalBatch(Texts(ids.to(device), mask.to(device)), torch.empty(0)))

@@ -186,17 +186,11 @@ def lexical_loss(words_wd: Tensor, targets_wd: Tensor) -> Tensor:
     return 1 - (normalize(words_wd.float(), dim=1) * normalize(targets_wd.float(), dim=1)).sum(1).mean()
 
 
-def property_contrast(
-    objects_od: Tensor, phrases_ovd: Tensor, shares_ov: Tensor, log_prior_v: Tensor, *, sigma: float
-) -> Tensor:
-    """Cross-entropy of an object's V properties ("yellow banana") to their shares, by cosine / sigma + log prior.
-
-    With the prior in the logits (logit adjustment, Menon et al. 2021) it need not be in the vectors: most things are
-    most often said to be white, and without it "white" is nearest to nearly all of them.
-    """
+def property_contrast(objects_od: Tensor, phrases_ovd: Tensor, shares_ov: Tensor, *, sigma: float) -> Tensor:
+    """Cross-entropy of an object's V properties ("yellow banana") to their shares, by cosine / sigma."""
     objects = normalize(objects_od.float(), dim=1)
     phrases = normalize(phrases_ovd.float(), dim=2)
-    scores_ov = torch.einsum("od,ovd->ov", objects, phrases) / sigma + log_prior_v
+    scores_ov = torch.einsum("od,ovd->ov", objects, phrases) / sigma
     return -(shares_ov * scores_ov.log_softmax(1)).sum(1).mean()
 
 

@@ -1,8 +1,7 @@
 """Properties of things (color, material, shape) counted in scene descriptions, as text-only training material.
 
 A table is a TSV with the header `object<TAB>value<TAB>...`: how often an object was said to have each value.
-What is trained: among "black banana", "yellow banana", ..., the versions that are said more of bananas than of
-other things are nearest to "banana".
+What is trained: among "black banana", "yellow banana", ..., the versions said most are nearest to "banana".
 """
 
 from __future__ import annotations
@@ -26,12 +25,6 @@ class PropertyTable:
     values: list[str]
     shares: np.ndarray
     counts: np.ndarray
-
-    @property
-    def log_prior(self) -> np.ndarray:
-        """Log of each value's share among all that was said [V]."""
-        said = (self.shares * self.counts[:, None]).sum(0) + 1
-        return np.log(said / said.sum())
 
     def phrases(self, row: int) -> list[str]:
         """The object with each value in front."""

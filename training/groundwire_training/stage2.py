@@ -45,13 +45,13 @@ from .losses import (
     cosine_matrix,
     lexical_loss,
     matchmap_similarity,
+    property_contrast,
     relational_distillation,
     symmetric_cross_entropy,
     word_contrast,
 )
 from .metrics_retrieval import recalls, retrieval_ranks
 from .properties import PropertyTable, load_tables, split_table
-from .property_batches import draw_properties, property_loss
 from .stage1_config import STAGE1_PRESETS
 from .teacher import teacher_vectors
 from .train_loop import SELECTION, train
@@ -169,9 +169,7 @@ def warm_up(stage: Stage2, config: LexicalConfig, folder: Path) -> None:
     language = stage.model.language
     learnable = {name: p.requires_grad for name, p in language.named_parameters()}
     words = stage.vocabulary.texts
-    lexical = Lexical(
-        config, language, stage.tokenizer, words, stage.targets, stage.properties, stage.word_validation.of
-    )
+    lexical = Lexical(config, language, stage.tokenizer, words, stage.targets, stage.word_validation.of)
     train(lexical, folder, description=LEXICAL)
     load_module(language, checkpoint_folder(folder) / "language.safetensors")
     for name, parameter in language.named_parameters():
@@ -278,6 +276,7 @@ class Stage2:
         positive = torch.from_numpy(
             self.vocabulary.said_of(photos, words[: len(words) - config.distill_words])
         )
+        properties, shares_ov = self.draw_properties(draw, rank, world)
         device = self.device
         return TwoStreamBatch(
             grid_bpc=self.caches["train"].read(self.rows["train"][photos[mine]], views[mine], device),
@@ -285,10 +284,23 @@ class Stage2:
             words=self.encode([self.vocabulary.texts[w] for w in words], MAX_WORD_TOKENS, my_words),
             positive_bw=positive.to(device),
             targets_wd=(torch.empty(0) if self.targets is None else self.targets[words]).to(device),
-            properties=draw_properties(
-                self.properties, config.property_objects, draw, self.encode_words, rank, world
-            ),
+            properties=properties,
+            shares_ov=shares_ov.to(device),
         )
+
+    def draw_properties(
+        self, draw: np.random.Generator, rank: int, world: int
+    ) -> tuple[Texts | None, Tensor]:
+        """Objects of one table, each followed by its versions, and the shares [O, V] of all ranks' objects."""
+        if not self.properties:
+            return None, torch.empty(0)
+        table = list(self.properties.values())[draw.integers(len(self.properties))]
+        rows = table.draw(self.config.property_objects, draw)
+        texts = [text for row in rows for text in (table.objects[row], *table.phrases(row))]
+        mine = rank_slice(len(rows), rank, world)
+        versions = 1 + len(table.values)
+        mine = slice(mine.start * versions, mine.stop * versions)
+        return self.encode(texts, MAX_WORD_TOKENS, mine), torch.from_numpy(table.shares[rows]).float()
 
     @property
     def device(self) -> torch.device:
@@ -302,9 +314,6 @@ class Stage2:
         # All ranks pad to the whole batch's longest text, so that gathered rows have one shape.
         ids, mask = encode_texts(self.tokenizer, texts, max_tokens)
         return Texts(ids[rows].to(self.device), mask[rows].to(self.device))
-
-    def encode_words(self, texts: list[str], rows: slice = slice(None)) -> Texts:
-        return self.encode(texts, MAX_WORD_TOKENS, rows)
 
     def loss(self, outputs: TwoStreamOutput, batch: TwoStreamBatch) -> tuple[Tensor, dict[str, Tensor]]:
         config = self.config
@@ -327,9 +336,11 @@ class Stage2:
         if config.lexical_weight:
             figures["lexical"] = lexical_loss(gather_rows(outputs.words_wd), batch.targets_wd)
             loss = loss + config.lexical_weight * figures["lexical"]
-        if batch.properties is not None and outputs.properties_rd is not None:
-            figures["properties"] = property_loss(
-                outputs.properties_rd, batch.properties, config.property_sigma
+        if outputs.properties_rd is not None:
+            versions = 1 + batch.shares_ov.shape[1]
+            objects = gather_rows(outputs.properties_rd).unflatten(0, (-1, versions))
+            figures["properties"] = property_contrast(
+                objects[:, 0], objects[:, 1:], batch.shares_ov, sigma=config.property_sigma
             )
             loss = loss + config.property_weight * figures["properties"]
         return loss, {**figures, "scale": self.model.heads.scale()}

@@ -28,13 +28,6 @@ class Texts:
     mask: Tensor
 
 
-@dataclass(frozen=True)
-class PropertyBatch:
-    texts: Texts  # one rank's objects, each followed by its versions ("yellow banana")
-    shares_ov: Tensor  # what was said of all ranks' objects
-    log_prior_v: Tensor  # and of all objects of their table
-
-
 class TwoStreamOutput(NamedTuple):
     grid_bpd: Tensor  # photos in the shared space
     tokens_tld: Tensor  # captions in the shared space
@@ -73,7 +66,7 @@ class TwoStream(nn.Module):
             tokens_tld=self.embed_tokens(batch.captions),
             words_wd=words_wd,
             shared_words_wd=self.heads.language(words_wd),
-            properties_rd=self.embed_words(batch.properties.texts) if batch.properties else None,
+            properties_rd=self.embed_words(batch.properties) if batch.properties else None,
         )
 
     def embed_grid(self, grid_bpc: Tensor) -> Tensor:
@@ -110,7 +103,8 @@ class TwoStreamBatch:
     words: Texts
     positive_bw: Tensor  # bool, all ranks' photos x the words that may belong to a photo
     targets_wd: Tensor  # where all ranks' words should lie
-    properties: PropertyBatch | None
+    properties: Texts | None
+    shares_ov: Tensor  # what was said of all ranks' objects
 
 
 class SharedHeads(nn.Module):

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import silhouette_samples
 from torch import Tensor
 
-from .losses import property_contrast
 from .metrics_concreteness import first_component, pearson
 from .properties import PropertyTable
 from .teacher import embed_all
@@ -23,7 +21,6 @@ NOUN_FILES = range(4, 29)
 FAMILY_SIZES = range(20, 120)  # words below a sense that make a family: "fruit", "garment", "bird", ...
 MAX_WORDS = 4000
 PAIRS = 20_000
-COLOR_SIGMA = 0.02  # the presets' property_sigma
 
 Embed = Callable[[list[str]], Tensor]
 
@@ -50,7 +47,7 @@ class WordValidation:
             "targetSpearman": self.spearman(unit),
             "familySilhouette": median_silhouette(unit, self.families),
             "physicalPc1": self.physical(vectors),
-            "heldOutColorNats": self.color(embed),
+            "heldOutColor": self.color(embed),
         }
 
     def spearman(self, unit: np.ndarray) -> float:
@@ -66,14 +63,13 @@ class WordValidation:
         return abs(pearson(first_component(vectors)[nouns], visible))
 
     def color(self, embed: Embed) -> float:
-        """Nats by which cosines foretell the colors said of a held-out object better than the colors of all do."""
+        """How often the nearest colored version of a held-out object is the color said of it most."""
         table = self.colors
-        plain = embed_all(table.objects, embed)
+        plain = embed_all(table.objects, embed).numpy()
         phrases = [phrase for row in range(len(table.objects)) for phrase in table.phrases(row)]
-        colored = embed_all(phrases, embed).unflatten(0, (len(plain), -1))
-        shares, prior = (torch.from_numpy(values).float() for values in (table.shares, table.log_prior))
-        loss = property_contrast(plain, colored, shares, prior, sigma=COLOR_SIGMA)
-        return float(-(shares * prior).sum(1).mean() - loss)
+        colored = embed_all(phrases, embed).numpy().reshape(len(plain), len(table.values), -1)
+        scores = np.einsum("nd,nvd->nv", plain, colored) / np.linalg.norm(colored, axis=2)
+        return float((scores.argmax(1) == table.shares.argmax(1)).mean())
 
 
 def main_sense(wordnet: WordNet, word: str):

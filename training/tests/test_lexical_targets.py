@@ -14,6 +14,7 @@ from stage_runs import free_port
 from groundwire_training import lexical_targets as module
 from groundwire_training.distributed import join_processes
 from groundwire_training.lexical_targets import blend, known_part, lexical_targets
+from groundwire_training.properties import load_table, split_table
 from groundwire_training.wordnet import WordNet
 
 # offset, lexicographer file, word, parents
@@ -125,3 +126,15 @@ def test_one_of_several_processes_computes_the_targets_and_the_others_read_them(
 def test_a_phrase_that_wordnet_lacks_is_what_its_last_word_is(wordnet: WordNet):
     assert known_part("brown dog", wordnet) == "dog"
     assert known_part("dog", wordnet) == "dog"
+
+
+def test_property_tables_are_shares_with_every_tenth_object_held_out(tmp_path: Path):
+    rows = "\n".join(f"thing{'abcdefghijklmnopqrst'[i]}\t{i + 5}\t5" for i in range(20))
+    path = tmp_path / "color.tsv"
+    path.write_text(f"object\tred\tblue\n{rows}\nrare\t1\t0\n3\t9\t9\n")
+    table = load_table(path)
+    assert len(table.objects) == 20 and np.allclose(table.shares.sum(1), 1)
+    assert table.phrases(0) == ["red thinga", "blue thinga"]
+    training, validation = split_table(table)
+    assert sorted(training.objects + validation.objects) == sorted(table.objects)
+    assert 0 < len(validation.objects) < len(training.objects)
