@@ -24,6 +24,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from "graphql";
+import { GroundwireError } from "../errors.js";
 
 /**
  * What a request costs, in units of one short text through the model. Arguments decide, whatever the field: texts and
@@ -69,6 +70,13 @@ export function textCost(text: string): number {
 }
 
 /** Fields by name; none for what is no object. */
+/** @throws GroundwireError TOO_MANY_INPUTS */
+export function checkCost(cost: number, maxCost: number): void {
+  if (cost <= maxCost) return;
+  const message = `the request must cost at most ${maxCost} units (a short text is 1), costs ${Math.ceil(cost)}`;
+  throw new GroundwireError("TOO_MANY_INPUTS", message);
+}
+
 type TypePlan = Map<string, FieldPlan>;
 
 interface FieldPlan {

@@ -4,7 +4,7 @@ import { GroundwireError } from "../errors.js";
 import { retryHeaders, STATUSES } from "../http/errors.js";
 import type { RateLimiter } from "../http/rate-limit.js";
 import type { Context } from "./context.js";
-import { createCostEstimator, type CostEstimator } from "./cost.js";
+import { checkCost, createCostEstimator, type CostEstimator } from "./cost.js";
 import type { TrustedDocuments } from "./trusted.js";
 
 export interface GuardOptions {
@@ -48,11 +48,8 @@ function requireWrite({ caller }: Context): void {
 function spend(cost: number, { caller, budget }: Context, { maxCost, limiter }: GuardOptions): void {
   // Batched operations share one budget: splitting a request in ten does not make it cheaper.
   budget.spent += cost;
-  if (budget.spent > maxCost) {
-    const message = `the request must cost at most ${maxCost} units (a short text is 1), costs ${Math.ceil(budget.spent)}`;
-    throw refuse(new GroundwireError("TOO_MANY_INPUTS", message));
-  }
   try {
+    checkCost(budget.spent, maxCost);
     limiter.spend(caller.id, cost);
   } catch (error) {
     throw refuse(error as GroundwireError);

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Config } from "../config.js";
 import { GroundwireError, isGroundwireError, type ErrorCode } from "../errors.js";
-import { textCost } from "../graphql/cost.js";
+import { checkCost, textCost } from "../graphql/cost.js";
 import { encodeVector } from "../graphql/scalars/vector.scalar.js";
 import type { Encoded, Timings } from "../inference/encoder.js";
 import { checkText, type TokenizedText } from "../inference/tokenizer.js";
@@ -48,7 +48,7 @@ export function registerOpenai(
     scope.post("/v1/embeddings", async (request) => {
       const wanted = parseRequest(request.body, services, config);
       const cost = wanted.input.reduce((sum, text) => sum + textCost(text), 0);
-      checkCost(cost, config);
+      checkCost(cost, config.maxCost);
       limiter.spend(request.caller.id, cost);
       await checkTexts(wanted.input, services);
       const encoded = await encode(wanted.input, request, services);
@@ -82,16 +82,6 @@ function parseRequest(body: unknown, { bundle }: Services, { maxTexts }: Config)
       `input must have at most ${maxTexts} items, has ${texts.length}`,
     );
   return { model, input: texts, format };
-}
-
-/**
- * The limit, and the words, of GraphQL's guard.
- * @throws GroundwireError TOO_MANY_INPUTS
- */
-function checkCost(cost: number, { maxCost }: Config): void {
-  if (cost <= maxCost) return;
-  const message = `the request must cost at most ${maxCost} units (a short text is 1), costs ${Math.ceil(cost)}`;
-  throw new GroundwireError("TOO_MANY_INPUTS", message);
 }
 
 /**

@@ -106,7 +106,7 @@ async function expectVector(id: string, text: string): Promise<void> {
 
 describe("what the encoder refuses", () => {
   test.each(["OVERLOADED", "TIMEOUT", "INTERNAL"] as const)(
-    "for now, with %s, ends the command, costs no item, and the next attempt goes on from there",
+    "with %s, which may pass, ends the command, costs no item, and the next attempt goes on from there",
     async (code) => {
       await make(["a", "b", "c", "d"]);
       const attempt = run(createFake(failing("text of c", code)), { maxQueue: 2 });

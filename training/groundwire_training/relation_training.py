@@ -96,6 +96,20 @@ def pair_table(
     return PairTable(ends[:, 0], ends[:, 1], targets_np / totals_n[:, None], weights_n / weights_n.mean())
 
 
+def text_only_tables(splits: TripleSplits, head: RelationHead) -> tuple[dict[str, PairTable], list[str]]:
+    """FACTUAL's and VG150's training pairs, and the names that they index."""
+    factual, vg150 = training_triples(splits)
+    names = sorted(
+        {name for counts in (factual, vg150) for triple in counts for name in (triple[0], triple[2])}
+    )
+    position = {name: i for i, name in enumerate(names)}
+    tables = {
+        "factual": pair_table(factual, position, head.predicates, 1.0),
+        "vg150": pair_table(vg150, position, head.predicates, 0.5),
+    }
+    return tables, names
+
+
 def refine_relations(
     head: RelationHead, embeddings_nd: Tensor, tables: dict[str, PairTable], config: RelationConfig
 ) -> RelationHead:

@@ -37,7 +37,7 @@ from .predicates import alias_index
 from .prepare import NAME as PREPARE
 from .relation_metrics import Scorer, rank
 from .relation_refinement import finish
-from .relation_training import PairTable, pair_table, training_triples
+from .relation_training import text_only_tables
 from .relational import (
     Relational,
     RelationalBatch,
@@ -385,17 +385,3 @@ def draw_labels(targets_kp: Tensor, draw: np.random.Generator) -> Tensor:
     # A little below 1: rounding must not draw a relation after the last that has a share.
     drawn_k = torch.from_numpy(draw.random(len(targets_kp))).float() * upto_kp[:, -1] * (1 - 1e-6)
     return (upto_kp <= drawn_k.unsqueeze(1)).sum(1)
-
-
-def text_only_tables(splits: TripleSplits, head: RelationHead) -> tuple[dict[str, PairTable], list[str]]:
-    """FACTUAL's and VG150's training pairs, and the names that they index."""
-    factual, vg150 = training_triples(splits)
-    names = sorted(
-        {name for counts in (factual, vg150) for triple in counts for name in (triple[0], triple[2])}
-    )
-    position = {name: i for i, name in enumerate(names)}
-    tables = {
-        "factual": pair_table(factual, position, head.predicates, 1.0),
-        "vg150": pair_table(vg150, position, head.predicates, 0.5),
-    }
-    return tables, names
