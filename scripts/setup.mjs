@@ -49,6 +49,8 @@ export function ensureInstalled() {
 export function ensureBuilt() {
   const stamp = join(root, "dist", ".built");
   const sources = [
+    ...filesBelow(join(root, "explorer")).filter((file) => !/[\\/](dist|node_modules)[\\/]/.test(file)),
+    ...filesBelow(join(root, "sdk", "src")),
     ...filesBelow(join(root, "src")),
     join(root, "tsconfig.json"),
     join(root, "tsconfig.build.json"),

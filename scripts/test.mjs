@@ -29,7 +29,11 @@ const steps = [
 ];
 const withPython = ensureTraining();
 if (withPython) steps.push(["tokenizer parity texts", writeParityTexts]);
-steps.push(["gateway", runGatewayTests], ["sdk", () => npm(["run", "--silent", "test:sdk"], shown)]);
+steps.push(
+  ["gateway", runGatewayTests],
+  ["sdk", () => npm(["run", "--silent", "test:sdk"], shown)],
+  ["explorer", () => npm(["run", "--silent", "test:explorer"], shown)],
+);
 if (withPython) {
   steps.push(
     ["training lint", () => run(venvPython, ["-m", "ruff", "check", "training"], shown)],

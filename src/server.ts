@@ -7,6 +7,7 @@ import { registerAuth } from "./http/auth.js";
 import { registerBodyLimits } from "./http/bodies.js";
 import { registerDeadlines } from "./http/deadlines.js";
 import { answerHttpError } from "./http/errors.js";
+import { registerExplorer } from "./http/explorer.js";
 import { registerGraphiql } from "./http/graphiql.js";
 import { registerHealth } from "./http/health.js";
 import { createMetrics } from "./http/metrics.js";
@@ -90,6 +91,7 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
   if (config.corsOrigins.length > 0) await app.register(cors, { origin: [...config.corsOrigins] });
   registerAuth(app, config.apiKeys);
   registerHealth(app, metrics, () => ready);
+  registerExplorer(app);
   if (config.introspection) registerGraphiql(app);
   registerOpenai(app, services, limiter, config);
   await registerGraphql(app, apollo, services, config);
