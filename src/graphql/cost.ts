@@ -1,9 +1,6 @@
 import {
-  getDirectiveValues,
   getNamedType,
   getNullableType,
-  GraphQLIncludeDirective,
-  GraphQLSkipDirective,
   isInputObjectType,
   isListType,
   isObjectType,
@@ -20,16 +17,17 @@ import {
   type GraphQLInputType,
   type GraphQLNamedType,
   type GraphQLSchema,
+  type InlineFragmentNode,
   type OperationDefinitionNode,
-  type SelectionNode,
   type SelectionSetNode,
 } from "graphql";
 import { GroundwireError } from "../errors.js";
+import { isLeftOut } from "./left-out.js";
 
 /**
  * What a request costs, in units of one short text through the model. Arguments decide, whatever the field: texts and
  * images are what the model reads, `first` is what a search returns, and a list of texts multiplies what is asked below.
- * Only the fields of `OWN` cost more than these tell.
+ * Only the fields of `OWN` and `PER_ITEM` cost more than these tell.
  * The document must have passed validation: fragments then have no cycles, and their number is bounded.
  */
 export type CostEstimator = (request: {
@@ -48,6 +46,10 @@ const HITS_PER_UNIT = 100;
 const FIELD = 0.01;
 /** An overlay decodes the picture again, or draws on it for as long. */
 const OWN: Record<string, number> = { "Grounding.overlay": IMAGE };
+/** For each item of a page: a kept picture has some 20 kB, a text up to 16. */
+const PER_ITEM: Record<string, number> = { "ImageHit.thumbnail": 0.5, "CollectionItem.text": 0.05 };
+/** Lists whose length no argument tells, as if they had so many items. */
+const ROWS: Record<string, number> = { "Query.collections": 10 };
 
 /** Every request pays for its own estimate, so this walks the operation once and asks the schema nothing. */
 export function createCostEstimator(schema: GraphQLSchema): CostEstimator {
@@ -59,8 +61,8 @@ export function createCostEstimator(schema: GraphQLSchema): CostEstimator {
     const fragments = new Map<string, FragmentDefinitionNode>();
     for (const definition of document.definitions)
       if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-    const scope = { plans, fragments, variables: withDefaults(operation, variables) };
-    return selectionCost(operation.selectionSet, planOf(root), scope);
+    const scope = { plans, fragments, variables: withDefaults(operation, variables), known: new Map() };
+    return selectionCost(operation.selectionSet, planOf(root), 1, scope);
   };
 }
 
@@ -69,7 +71,6 @@ export function textCost(text: string): number {
   return 1 + text.length / CHARACTERS_PER_UNIT;
 }
 
-/** Fields by name; none for what is no object. */
 /** @throws GroundwireError TOO_MANY_INPUTS */
 export function checkCost(cost: number, maxCost: number): void {
   if (cost <= maxCost) return;
@@ -77,11 +78,16 @@ export function checkCost(cost: number, maxCost: number): void {
   throw new GroundwireError("TOO_MANY_INPUTS", message);
 }
 
+/** Fields by name; none for what is no object. */
 type TypePlan = Map<string, FieldPlan>;
 
 interface FieldPlan {
   /** Of the field itself, without arguments and what is asked below. */
   own: number;
+  /** For each item of the page that it is on. */
+  perItem: number;
+  /** Items of a list, where no argument tells more. */
+  rows: number;
   args: { name: string; defaultValue: unknown; costOf: InputCost }[];
   isList: boolean;
   below: TypePlan;
@@ -103,13 +109,15 @@ function createPlanner(): (type: GraphQLNamedType) => TypePlan {
     if (!isObjectType(type)) return plan;
     const metaFields = [SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef];
     for (const field of [...metaFields, ...Object.values(type.getFields())])
-      plan.set(field.name, planField(field, OWN[`${type.name}.${field.name}`]));
+      plan.set(field.name, planField(field, `${type.name}.${field.name}`));
     return plan;
   }
 
-  function planField({ args, type }: GraphQLField<unknown, unknown>, own = FIELD): FieldPlan {
+  function planField({ args, type }: GraphQLField<unknown, unknown>, path: string): FieldPlan {
     return {
-      own,
+      own: OWN[path] ?? FIELD,
+      perItem: PER_ITEM[path] ?? 0,
+      rows: ROWS[path] ?? 1,
       args: args.map(({ name, defaultValue, type }) => ({ name, defaultValue, costOf: inputCostOf(type) })),
       isList: isListType(getNullableType(type)),
       below: planOf(getNamedType(type)),
@@ -171,45 +179,62 @@ interface Scope {
   plans: ReadonlyMap<string, TypePlan>;
   fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   variables: Record<string, unknown>;
+  /** Costs of fragments: those that spread others twice would else be walked as often as two to their number. */
+  known: Map<string, number>;
 }
 
-function selectionCost({ selections }: SelectionSetNode, parent: TypePlan, scope: Scope): number {
+/** @param page items of the page that the selection is on */
+function selectionCost(
+  { selections }: SelectionSetNode,
+  parent: TypePlan,
+  page: number,
+  scope: Scope,
+): number {
   let cost = 0;
   for (const selection of selections) {
-    if (isLeftOut(selection, scope)) continue;
+    if (isLeftOut(selection, scope.variables)) continue;
     if (selection.kind === Kind.FIELD) {
       const field = parent.get(selection.name.value);
-      if (field) cost += fieldCost(selection, field, scope);
-    } else {
-      const fragment =
-        selection.kind === Kind.FRAGMENT_SPREAD ? scope.fragments.get(selection.name.value) : selection;
-      const condition = fragment?.typeCondition?.name.value;
-      const type = condition === undefined ? parent : (scope.plans.get(condition) ?? parent);
-      if (fragment) cost += selectionCost(fragment.selectionSet, type, scope);
-    }
+      if (field) cost += fieldCost(selection, field, page, scope);
+    } else if (selection.kind === Kind.FRAGMENT_SPREAD) {
+      cost += spreadCost(selection.name.value, parent, page, scope);
+    } else cost += fragmentCost(selection, parent, page, scope);
   }
   return cost;
 }
 
-function isLeftOut(selection: SelectionNode, { variables }: Scope): boolean {
-  if (!selection.directives?.length) return false;
-  return (
-    getDirectiveValues(GraphQLIncludeDirective, selection, variables)?.if === false ||
-    getDirectiveValues(GraphQLSkipDirective, selection, variables)?.if === true
-  );
+function spreadCost(name: string, parent: TypePlan, page: number, scope: Scope): number {
+  const key = `${page} ${name}`;
+  const fragment = scope.fragments.get(name);
+  const cost = scope.known.get(key) ?? (fragment ? fragmentCost(fragment, parent, page, scope) : 0);
+  scope.known.set(key, cost);
+  return cost;
 }
 
-function fieldCost(node: FieldNode, { own, args, isList, below }: FieldPlan, scope: Scope): number {
-  let cost = own;
-  let rows = 1;
-  for (const { name, defaultValue, costOf } of args) {
+function fragmentCost(
+  { typeCondition, selectionSet }: InlineFragmentNode | FragmentDefinitionNode,
+  parent: TypePlan,
+  page: number,
+  scope: Scope,
+): number {
+  const type = typeCondition && scope.plans.get(typeCondition.name.value);
+  return selectionCost(selectionSet, type ?? parent, page, scope);
+}
+
+function fieldCost(node: FieldNode, plan: FieldPlan, page: number, scope: Scope): number {
+  let cost = plan.own + page * plan.perItem;
+  let { rows } = plan;
+  let pageBelow = page;
+  for (const { name, defaultValue, costOf } of plan.args) {
     const value = argumentOf(node, name, scope) ?? defaultValue;
-    if (name === "first" && typeof value === "number") cost += SEARCH + Math.max(0, value) / HITS_PER_UNIT;
-    else cost += costOf(value);
+    if (name === "first" && typeof value === "number") {
+      pageBelow = Math.max(0, value);
+      cost += SEARCH + pageBelow / HITS_PER_UNIT;
+    } else cost += costOf(value);
     if (Array.isArray(value)) rows = Math.max(rows, value.length);
   }
   if (!node.selectionSet) return cost;
-  return cost + (isList ? rows : 1) * selectionCost(node.selectionSet, below, scope);
+  return cost + (plan.isList ? rows : 1) * selectionCost(node.selectionSet, plan.below, pageBelow, scope);
 }
 
 function argumentOf(node: FieldNode, name: string, { variables }: Scope): unknown {

@@ -8,6 +8,8 @@ import {
   visit,
   type ArgumentNode,
   type DocumentNode,
+  type FragmentDefinitionNode,
+  type OperationDefinitionNode,
   type ParseOptions,
   type ValidationContext,
   type ValidationRule,
@@ -64,15 +66,22 @@ const reporting = {
 /** Fields times their depth. What `first` costs is counted by cost.ts, which also sees it in variables. */
 function limitStructure(maxCost: number): ValidationRule {
   return (context) => {
-    const rule = costLimitRule({ maxCost, ...reporting })(context);
-    const isPage = ({ name }: ArgumentNode): boolean => name.value === "first" || name.value === "last";
+    const fragments = new Map<string, FragmentDefinitionNode>();
+    for (const definition of context.getDocument().definitions)
+      if (definition.kind === Kind.FRAGMENT_DEFINITION)
+        fragments.set(definition.name.value, withoutPages(definition));
+    const getFragment = (name: string) => fragments.get(name);
+    const pageless = Object.create(context, { getFragment: { value: getFragment } }) as ValidationContext;
+    const rule = costLimitRule({ maxCost, ...reporting })(pageless);
     return {
-      OperationDefinition(operation) {
-        const withoutPages = { Argument: (node: ArgumentNode) => (isPage(node) ? null : undefined) };
-        rule.onOperationDefinitionEnter(visit(operation, withoutPages));
-      },
+      OperationDefinition: (operation) => rule.onOperationDefinitionEnter(withoutPages(operation)),
     };
   };
+}
+
+function withoutPages<Node extends OperationDefinitionNode | FragmentDefinitionNode>(definition: Node): Node {
+  const isPage = ({ name }: ArgumentNode): boolean => name.value === "first" || name.value === "last";
+  return visit(definition, { Argument: (node) => (isPage(node) ? null : undefined) });
 }
 
 function limitTokens(context: ValidationContext, factor: number): ReturnType<ValidationRule> {

@@ -70,6 +70,30 @@ describe("document limits", () => {
     expect(circle.errors[0]?.extensions.code).toBe("GRAPHQL_VALIDATION_FAILED");
   });
 
+  test("fragments on the schema's own types, which no other rule counts, are refused quickly", async () => {
+    const fragments = repeat(80, (i) => `fragment F${i} on __Schema { ...F${i + 1} ...F${i + 1} }`);
+    const last = "fragment F80 on __Schema { queryType { name } }";
+    const { errors } = await graphql(
+      server,
+      `
+        {
+          __schema {
+            ...F0
+          }
+        }
+        ${fragments}
+        ${last}
+      `,
+    );
+    expect(errors[0]?.extensions.code).toBe("TOO_MANY_INPUTS");
+  });
+
+  test("a page's size counts the same inside of a fragment", async () => {
+    const field = 'nearestNeighbors(query: { text: "dog" }, first: 1000) { nodes { text } }';
+    expect((await graphql(server, `{ ${field} }`)).errors).toEqual([]);
+    expect((await graphql(server, `{ ...F } fragment F on Query { ${field} }`)).errors).toEqual([]);
+  });
+
   test("twelve calls of the SDK in one request may have more tokens than other documents", async () => {
     const fields = "text vector norm tokenCount truncated ".repeat(20);
     const calls = repeat(12, (i) => `${letter(i)}: embed(texts: ["word ${i}"]) { ${fields} }`);
@@ -118,6 +142,19 @@ describe("cost", () => {
       costOf(`${query} { neighbors(first: $f) { text } } }`, { t: "a", f: 100, on });
     expect(of(true)).toBe(plain);
     expect(of(false)).toBe(0);
+  });
+
+  test("counts large fields for each item of their page, where they are asked for", () => {
+    const query =
+      'query ($first: Int!, $on: Boolean!) { searchImages(collection: "a", query: {}, first: $first)';
+    const of = (first: number, on: boolean) =>
+      costOf(`${query} { nodes { id thumbnail @include(if: $on) } } }`, { first, on });
+    expect(of(1000, true) - of(1000, false)).toBeGreaterThan(400);
+    expect(of(10, true) - of(10, false)).toBeLessThan(10);
+    const items = "items(first: 1000) { nodes { text } }";
+    expect(costOf(`{ collections { ${items} } }`)).toBeGreaterThan(
+      9 * costOf(`{ collection(id: "a") { ${items} } }`),
+    );
   });
 
   test("counts the other fields where one has an argument that will be refused", async () => {
