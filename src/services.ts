@@ -41,6 +41,8 @@ export type ServiceOptions = Pick<
 > & {
   /** @default "data" */
   dataDir?: string;
+  /** Milliseconds that `close` waits for merges of collections' files. @default no limit */
+  mergeGraceMs?: number;
   observe?: (stage: Stage, ms: number) => void;
 };
 
@@ -83,8 +85,8 @@ async function startWith(
     createVisualEncoder(bundle, shared),
     createRelations(bundle, { ...shared, threads }),
   ]);
-  const store = createEmbeddedStore(options.dataDir ?? VARIABLES.DATA_DIR.default);
-  const collections = createCollections({ bundle, encoder, visual, store });
+  const store = createEmbeddedStore(options.dataDir ?? VARIABLES.DATA_DIR.default, options);
+  const collections = createCollections({ bundle, encoder, visual, store, timeoutMs: shared.timeoutMs });
   const grow = () => [encoder, visual].forEach((one) => one.grow());
   const close = () => closeAll([encoder, lexicon, visual, relations, collections]);
   return { bundle, encoder, lexicon, visual, relations, collections, store, grow, close };

@@ -16,9 +16,13 @@ const MAX_VALUE = 1024;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const UNSAFE = /[\p{Control}\p{Surrogate}]/u;
 
+export function isCollectionId(id: string): boolean {
+  return COLLECTION_ID.test(id);
+}
+
 /** @throws GroundwireError BAD_USER_INPUT */
 export function checkCollectionId(id: string, field: string): void {
-  if (COLLECTION_ID.test(id)) return;
+  if (isCollectionId(id)) return;
   const rule = "must be 1 to 64 of a-z, 0-9, _ and -, and begin with a letter or digit";
   throw bad(`${field} ${rule}, is ${show(id)}`);
 }
@@ -77,6 +81,7 @@ function bad(message: string): GroundwireError {
   return new GroundwireError("BAD_USER_INPUT", message);
 }
 
-function show(text: string): string {
+/** For messages: the beginning of a long one. */
+export function show(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
 }

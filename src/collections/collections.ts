@@ -1,6 +1,7 @@
 import type { Bundle } from "../bundle/bundle.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
 import type { Encoder } from "../inference/encoder.js";
+import { createTaskQueue } from "../inference/task-queue.js";
 import { compressPicture } from "../pictures/copy.js";
 import type { PictureSource, VisualEncoder } from "../pictures/visual-encoder.js";
 import { euclideanNorm, normalize } from "../vectors.js";
@@ -11,6 +12,8 @@ import {
   checkKind,
   checkMetadata,
   checkModel,
+  isCollectionId,
+  show,
 } from "./checks.js";
 import type {
   CollectionInfo,
@@ -47,7 +50,12 @@ export interface UpsertOptions {
   field?: string;
 }
 
-export interface SearchOptions extends ItemSearch {
+export interface ReadOptions {
+  /** Ends the call, with the signal's reason; what has not begun to be read never will be. */
+  signal?: AbortSignal;
+}
+
+export interface SearchOptions extends ItemSearch, ReadOptions {
   /** Name of the filter's metadata in messages. @default "filter.metadata" */
   field?: string;
 }
@@ -84,10 +92,14 @@ export interface Collections {
   usable(id: string, kind: CollectionKind): Promise<CollectionInfo>;
   /** @returns how many there were. */
   deleteItems(id: string, ids: readonly string[]): Promise<number>;
-  count(collection: CollectionInfo, filter?: ItemFilter): Promise<number>;
-  page(collection: CollectionInfo, page: ItemPage): Promise<StoredItem[]>;
-  /** @throws GroundwireError as upsertTexts, with `kind` the collection's wanted kind. */
+  /** @throws GroundwireError OVERLOADED, TIMEOUT, or COLLECTION_NOT_FOUND where it was deleted meanwhile. */
+  count(collection: CollectionInfo, filter?: ItemFilter, options?: ReadOptions): Promise<number>;
+  /** @throws GroundwireError as count. */
+  page(collection: CollectionInfo, page: ItemPage & ReadOptions): Promise<StoredItem[]>;
+  /** @throws GroundwireError as upsertTexts and as count, with `kind` the collection's wanted kind. */
   search(id: string, kind: CollectionKind, search: SearchOptions): Promise<ItemHit[]>;
+  /** Pictures of hits by their ids. @throws GroundwireError as search. */
+  pictures(id: string, ids: readonly string[], options?: ReadOptions): Promise<Map<string, Uint8Array>>;
   close(): Promise<void>;
 }
 
@@ -96,21 +108,63 @@ export interface CollectionsOptions {
   encoder: Encoder;
   visual: VisualEncoder;
   store: VectorStore;
+  /** Milliseconds that a read may take. */
+  timeoutMs: number;
 }
+
+/** Each uses several processors already. */
+const READS_AT_ONCE = 4;
 
 type Encoded = { vector: Float32Array; text: string | null; picture: Uint8Array | null } | GroundwireError;
 
 /** Users' own texts and pictures: encoded by the served model, kept in a store, never mixed with another model's. */
-export function createCollections({ bundle, encoder, visual, store }: CollectionsOptions): Collections {
+export function createCollections(options: CollectionsOptions): Collections {
+  const { bundle, encoder, visual, store, timeoutMs } = options;
   const { name: model, fingerprint, dimension } = bundle.manifest;
   const stamp: ModelStamp = { model, fingerprint, dimension };
+  let reading = 0;
+  const reads = createTaskQueue<() => Promise<unknown>, unknown>({
+    name: "reads of collections",
+    capacity: () => READS_AT_ONCE - reading,
+    run: async (read) => {
+      reading += 1;
+      try {
+        return await read();
+      } finally {
+        reading -= 1;
+        setImmediate(reads.pump);
+      }
+    },
+    timeoutMs,
+  });
+
+  /** An id that cannot be created is as absent as any other. */
+  async function find(id: string): Promise<CollectionInfo | undefined> {
+    return isCollectionId(id) ? store.find(id) : undefined;
+  }
 
   async function get(id: string): Promise<CollectionInfo> {
-    // An id that cannot be created is as absent as any other.
-    const found = await store.find(id);
-    if (!found)
-      throw new GroundwireError("COLLECTION_NOT_FOUND", `collection ${JSON.stringify(id)} does not exist`);
+    const found = await find(id);
+    if (!found) throw absent(id);
     return found;
+  }
+
+  async function read<T>(
+    collection: CollectionInfo,
+    task: () => Promise<T>,
+    { signal }: ReadOptions = {},
+  ): Promise<T> {
+    return (await reads.ask(() => whileThere(collection, task), { signal })) as T;
+  }
+
+  /** What a store says of a table that has just been dropped is no fault of ours. */
+  async function whileThere<T>({ id, place }: CollectionInfo, task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      const now = await store.find(id);
+      throw now?.place === place ? error : absent(id);
+    }
   }
 
   async function usable(id: string, kind: CollectionKind): Promise<CollectionInfo> {
@@ -143,7 +197,7 @@ export function createCollections({ bundle, encoder, visual, store }: Collection
     );
     const results = new Map(sound.map(({ item }, i) => [item, encoded[i] as Encoded]));
     const ready = sound.flatMap(({ item }) => toNewItem(item, results.get(item) as Encoded));
-    if (ready.length > 0) await store.upsert(collection, ready);
+    if (ready.length > 0) await whileThere(collection, () => store.upsert(collection, ready));
     return items.map((item, i) => {
       const result = errors[i] ?? results.get(item);
       return isGroundwireError(result) ? result : item.id;
@@ -183,7 +237,7 @@ export function createCollections({ bundle, encoder, visual, store }: Collection
   return {
     stamp,
     list: () => store.list(),
-    find: (id) => store.find(id),
+    find,
     get,
     usable,
     create,
@@ -202,25 +256,38 @@ export function createCollections({ bundle, encoder, visual, store }: Collection
     deleteItems: async (id, ids) => {
       const collection = await get(id);
       ids.forEach((item, i) => checkItemId(item, `ids[${i}]`));
-      return ids.length === 0 ? 0 : store.remove(collection, ids);
+      if (ids.length === 0) return 0;
+      return whileThere(collection, () => store.remove(collection, ids));
     },
-    count: async (collection, filter = {}) => {
+    count: async (collection, filter = {}, options) => {
       checkFilter(filter, "metadata");
-      return store.count(collection, filter);
+      return read(collection, () => store.count(collection, filter), options);
     },
-    page: async (collection, page) => {
+    page: async (collection, { signal, ...page }) => {
       checkFilter(page.filter ?? {}, "metadata");
-      return store.page(collection, page);
+      return read(collection, () => store.page(collection, page), { signal });
     },
-    search: async (id, kind, { field = "filter.metadata", ...search }) => {
+    pictures: async (id, ids, options) => {
+      const collection = await usable(id, "IMAGES");
+      return read(collection, () => store.pictures(collection, ids), options);
+    },
+    search: async (id, kind, { field = "filter.metadata", signal, ...search }) => {
       const collection = await usable(id, kind);
       checkFilter(search.filter ?? {}, field);
       if (euclideanNorm(search.vector) === 0)
         throw new GroundwireError("BAD_USER_INPUT", "query must not be a zero vector: it points nowhere");
-      return store.search(collection, { ...search, vector: normalize(search.vector) });
+      const vector = normalize(search.vector);
+      return read(collection, () => store.search(collection, { ...search, vector }), { signal });
     },
-    close: () => store.close(),
+    close: async () => {
+      reads.close(new GroundwireError("OVERLOADED", "the collections are closed"));
+      await store.close();
+    },
   };
+}
+
+function absent(id: string): GroundwireError {
+  return new GroundwireError("COLLECTION_NOT_FOUND", `collection ${show(id)} does not exist`);
 }
 
 function findFault({ id, metadata = [] }: TextItem | ImageItem, field: string): GroundwireError | undefined {

@@ -12,8 +12,11 @@ export interface CompactionTarget {
 export interface Compactor {
   /** Called after every commit, with its rows. Resolves when the next commit may come. */
   afterCommit: (rows: number) => Promise<void>;
-  /** Resolves once nothing is being merged. */
-  idle: () => Promise<void>;
+  /**
+   * Resolves once nothing is being merged.
+   * @param graceMs milliseconds after which a merge is given up; the table stays as it was. @default no limit
+   */
+  idle: (graceMs?: number) => Promise<void>;
 }
 
 /** Commits after which it is worth looking whether small files are to be merged into large ones. */
@@ -32,6 +35,7 @@ export function createCompactor({ folder, place, countRows }: CompactionTarget):
   let commits = 0;
   let pending = 0;
   let running: Promise<void> | undefined;
+  let givingUp = new AbortController();
   let failed = false;
 
   async function afterCommit(rows: number): Promise<void> {
@@ -49,21 +53,32 @@ export function createCompactor({ folder, place, countRows }: CompactionTarget):
 
   async function merge(): Promise<void> {
     const before = { commits, pending };
-    failed = !(await runProcess(folder, place));
+    failed = !(await runProcess(folder, place, givingUp.signal));
     if (failed) return;
     commits -= before.commits;
     pending -= before.pending;
   }
 
-  return { afterCommit, idle: async () => running };
+  async function idle(graceMs?: number): Promise<void> {
+    if (!running || graceMs === undefined) return running;
+    const timer = setTimeout(() => givingUp.abort(), graceMs);
+    await running;
+    clearTimeout(timer);
+    givingUp = new AbortController();
+  }
+
+  return { afterCommit, idle };
 }
 
 /** @returns whether it succeeded; nothing is lost where it did not. */
-async function runProcess(folder: string, place: string): Promise<boolean> {
+async function runProcess(folder: string, place: string, signal: AbortSignal): Promise<boolean> {
   const child = fork(builtScript("collections/compact"), [folder, place], {
     env: { ...process.env, LANCE_DEFAULT_IO_BUFFER_SIZE: String(READ_AHEAD) },
     execArgv: [],
     stdio: "ignore",
+    signal,
+    // It sleeps in native code, where it would see no other.
+    killSignal: "SIGKILL",
   });
   try {
     const [code] = (await once(child, "exit")) as [number | null];

@@ -29,6 +29,11 @@ const INDEX_CACHE = 2n ** 20n;
 /** Bytes of what is known of the tables' files. Every write makes it grow, though little of it is asked for again. */
 const METADATA_CACHE = 4n * 2n ** 20n;
 
+export interface StoreOptions {
+  /** Milliseconds that closing waits for a merge of small files before it gives the merge up. @default no limit */
+  mergeGraceMs?: number;
+}
+
 interface OpenTable {
   table: Table;
   queue: WriteQueue;
@@ -39,7 +44,7 @@ interface OpenTable {
  * Collections in LanceDB tables below a folder: one table of collections, one table of items for each. Several
  * processes may use the folder at once. Nothing is opened or made before the first use.
  */
-export function createEmbeddedStore(folder: string): VectorStore {
+export function createEmbeddedStore(folder: string, { mergeGraceMs }: StoreOptions = {}): VectorStore {
   let opening: Promise<Connection> | undefined;
   const tables = new Map<string, Promise<OpenTable>>();
 
@@ -64,12 +69,19 @@ export function createEmbeddedStore(folder: string): VectorStore {
     return opened;
   }
 
+  /** Who only reads makes no folder. */
+  async function isEmpty(): Promise<boolean> {
+    return !opening && !(await stat(join(folder, `${CATALOG}.lance`)).catch(() => undefined));
+  }
+
   async function list(): Promise<CollectionInfo[]> {
+    if (await isEmpty()) return [];
     const rows = (await (await catalog()).query().toArray()) as CatalogRow[];
     return rows.map(fromCatalogRow).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   async function find(id: string): Promise<CollectionInfo | undefined> {
+    if (await isEmpty()) return undefined;
     const query = (await catalog()).query().where(`id = ${quote(id)}`);
     const [row] = (await query.toArray()) as CatalogRow[];
     return row && fromCatalogRow(row);
@@ -95,9 +107,10 @@ export function createEmbeddedStore(folder: string): VectorStore {
   async function drop(id: string): Promise<boolean> {
     const info = await find(id);
     if (!info) return false;
-    await (await catalog()).delete(`id = ${quote(id)}`);
-    await dropTable(info.place);
-    return true;
+    const { numDeletedRows } = await (await catalog()).delete(`id = ${quote(id)}`);
+    // Else another was faster, and drops the table too.
+    if (numDeletedRows > 0) await dropTable(info.place);
+    return numDeletedRows > 0;
   }
 
   async function page({ place }: CollectionInfo, page: ItemPage): Promise<StoredItem[]> {
@@ -114,7 +127,7 @@ export function createEmbeddedStore(folder: string): VectorStore {
     const { table } = await open(place);
     return takeNearest(search.limit, {
       hits: async (limit, lastId) => {
-        const rows = await readNearest(table, { ...search, limit, lastId }, columns(search.withPictures));
+        const rows = await readNearest(table, { ...search, limit, lastId }, columns());
         return (rows as (ItemRow & Distance)[]).map((row) => ({
           ...fromItemRow(row),
           similarity: toSimilarity(row),
@@ -125,6 +138,17 @@ export function createEmbeddedStore(folder: string): VectorStore {
         return rows.map((row) => ({ id: row.id, similarity: toSimilarity(row) }));
       },
     });
+  }
+
+  async function pictures(
+    { place }: CollectionInfo,
+    ids: readonly string[],
+  ): Promise<Map<string, Uint8Array>> {
+    if (ids.length === 0) return new Map();
+    const { table } = await open(place);
+    const query = table.query().where(`id IN (${ids.map(quote).join(", ")})`);
+    const rows = (await query.select(["id", "picture"]).toArray()) as Pick<ItemRow, "id" | "picture">[];
+    return new Map(rows.flatMap(({ id, picture }) => (picture ? [[id, Uint8Array.from(picture)]] : [])));
   }
 
   async function beginReplacement(info: CollectionInfo, stamp: ModelStamp): Promise<CollectionInfo> {
@@ -157,7 +181,7 @@ export function createEmbeddedStore(folder: string): VectorStore {
 
   async function close(): Promise<void> {
     const opened = await Promise.all([...tables.values()]);
-    await Promise.all(opened.map(settle));
+    await Promise.all(opened.map((table) => settle(table, mergeGraceMs)));
     tables.clear();
     (await opening)?.close();
     opening = undefined;
@@ -174,6 +198,7 @@ export function createEmbeddedStore(folder: string): VectorStore {
       (await open(place)).table.countRows(toSql(filter) || undefined),
     revision: async ({ place }) => (await open(place)).table.version(),
     page,
+    pictures,
     search,
     beginReplacement,
     finishReplacement,
@@ -228,9 +253,9 @@ function withQueue(table: Table, folder: string): OpenTable {
   return { table, queue, compactor };
 }
 
-async function settle({ queue, compactor }: OpenTable): Promise<void> {
+async function settle({ queue, compactor }: OpenTable, graceMs?: number): Promise<void> {
   await queue.idle();
-  await compactor.idle();
+  await compactor.idle(graceMs);
 }
 
 interface Distance {

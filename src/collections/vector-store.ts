@@ -47,7 +47,7 @@ export interface ItemFilter {
   excludeTexts?: readonly string[];
 }
 
-export interface ItemHit extends StoredItem {
+export interface ItemHit extends Omit<StoredItem, "picture"> {
   /** Cosine, -1 to 1. */
   similarity: number;
 }
@@ -58,8 +58,6 @@ export interface ItemSearch {
   /** Most hits, at least 1. */
   limit: number;
   filter?: ItemFilter;
-  /** Pictures are large: they are read only where they are shown. @default false */
-  withPictures?: boolean;
 }
 
 export interface ItemPage {
@@ -93,6 +91,8 @@ export interface VectorStore {
   revision(collection: CollectionInfo): Promise<number>;
   /** Items in the order of their ids, by code point. */
   page(collection: CollectionInfo, page: ItemPage): Promise<StoredItem[]>;
+  /** Pictures by their items' ids. They are large, so that hits come without: only what is shown is read. */
+  pictures(collection: CollectionInfo, ids: readonly string[]): Promise<Map<string, Uint8Array>>;
   /** The nearest items, exact, best first; equal ones in the order of their ids. */
   search(collection: CollectionInfo, search: ItemSearch): Promise<ItemHit[]>;
   /**

@@ -39,7 +39,7 @@ export function meanSimilarities(vectors: readonly Float32Array[]): number[] {
 /** What a query's own neighbors would only repeat: its texts, and each of their words. */
 export function ownEntries(texts: readonly string[]): string[] {
   return texts.flatMap((text) => {
-    const plain = text.trim().toLowerCase();
-    return [plain, ...plain.split(/\s+/)];
+    const words = text.trim().toLowerCase().split(/\s+/);
+    return [words.join(" "), ...words];
   });
 }

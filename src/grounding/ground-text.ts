@@ -1,5 +1,5 @@
 import type { Encoded, Encoder } from "../inference/encoder.js";
-import type { CallOptions } from "../relations/relation-queue.js";
+import type { CallOptions } from "../inference/task-queue.js";
 import type { Relations } from "../relations/relations.js";
 import { createHeatMap, type HeatMap } from "./heat-map.js";
 import { findWords } from "./words.js";

@@ -1,4 +1,4 @@
-import type { CallOptions } from "./relation-queue.js";
+import type { CallOptions } from "../inference/task-queue.js";
 import type { ObjectPair, Relations } from "./relations.js";
 
 /**

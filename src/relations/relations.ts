@@ -12,11 +12,11 @@ import type {
   ScoreReply,
 } from "../inference/protocol.js";
 import { createWorkerPool } from "../inference/worker-pool.js";
+import { createTaskQueue, type CallOptions } from "../inference/task-queue.js";
 import type { WorkerTrouble } from "../inference/worker-watch.js";
 import type { NeighborFilter } from "../lexicon/rank.js";
 import type { OpenTriple } from "./evidence.js";
 import { createPredicateFinder, type FindPredicate } from "./predicates.js";
-import { createRelationQueue, type CallOptions } from "./relation-queue.js";
 import { createSeenTriples, type SeenTriples } from "./seen-triples.js";
 
 /** Two objects in the same space: word vectors [D], or objects of one photo [R]. */
@@ -108,7 +108,8 @@ export async function createRelations(
   };
   const pool = await createWorkerPool<RelateRequest, RelateReply>(settings, 1, { onTrouble });
   const counts = { batches: 0, pairs: 0, completions: 0, photos: 0 };
-  const queue = createRelationQueue({
+  const queue = createTaskQueue<RelateRequest, RelateReply>({
+    name: "relations",
     capacity: () => pool.idle,
     run: (request) => {
       count(request, counts);

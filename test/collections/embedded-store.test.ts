@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "@lancedb/lancedb";
@@ -51,6 +51,16 @@ async function countFragments(place: string): Promise<number> {
 }
 
 describe("collections of the embedded store", () => {
+  test("are none where there is no folder, and reading makes none", async () => {
+    const nowhere = join(folder, "nowhere");
+    const reader = createEmbeddedStore(nowhere);
+    expect(await reader.list()).toEqual([]);
+    expect(await reader.find("a")).toBeUndefined();
+    expect(await reader.drop("a")).toBe(false);
+    await reader.close();
+    await expect(stat(nowhere)).rejects.toThrow("ENOENT");
+  });
+
   test("are listed by id, found, and dropped once", async () => {
     await make("b");
     await make("a");

@@ -3,9 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Bundle } from "../../src/bundle/bundle.js";
-import { createCollections, type Collections } from "../../src/collections/collections.js";
-import { createEmbeddedStore } from "../../src/collections/embedded-store.js";
 import {
+  createCollections,
+  type Collections,
+  type CollectionsOptions,
+} from "../../src/collections/collections.js";
+import { createEmbeddedStore } from "../../src/collections/embedded-store.js";
+import type { VectorStore } from "../../src/collections/vector-store.js";
+import {
+  MAX_DEPTH,
   searchImages,
   searchPage,
   type CollectionSearch,
@@ -16,6 +22,8 @@ import type { VisualEncoder } from "../../src/pictures/visual-encoder.js";
 
 const DIMENSION = 4;
 let folder: string;
+let store: VectorStore;
+let options: CollectionsOptions;
 let collections: Collections;
 let context: Context;
 
@@ -32,8 +40,9 @@ beforeAll(async () => {
   const manifest = { name: "test", fingerprint: "a".repeat(64), dimension: DIMENSION };
   const encoder = { encode } as Encoder;
   const visual = {} as VisualEncoder;
-  const store = createEmbeddedStore(folder);
-  collections = createCollections({ bundle: { manifest } as Bundle, encoder, visual, store });
+  store = createEmbeddedStore(folder);
+  options = { bundle: { manifest } as Bundle, encoder, visual, store, timeoutMs: 60_000 };
+  collections = createCollections(options);
   context = {
     services: { collections, encoder, visual },
     limits: { maxTexts: 1024, maxFirst: 1000, maxBodyBytes: 1024 },
@@ -91,6 +100,79 @@ describe("pages of a search among equal items", () => {
     await collections.upsertTexts("texts", [{ id: "id00", text: "equal" }]);
     await collections.upsertTexts("texts", [{ id: "a far", text: "farther" }]);
     expect(await turn(7)).toEqual([...ids, "a far", "zz far"]);
+  });
+});
+
+test("the last page ends at the greatest depth, and none begins there", async () => {
+  const limits: number[] = [];
+  const hits = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      id: `${i}`,
+      text: "",
+      metadata: [],
+      similarity: 1 - i / 1e5,
+    }));
+  const search: VectorStore["search"] = (_info, { limit }) => {
+    limits.push(limit);
+    return Promise.resolve(hits(limit));
+  };
+  const deep = createCollections({ ...options, store: { ...store, search } });
+  const services = { ...context.services, collections: deep };
+  const inDepth = { services, limits: { ...context.limits, maxFirst: MAX_DEPTH } } as unknown as Context;
+  const first = await searchPage(SEARCH, { first: MAX_DEPTH - 1 }, inDepth);
+  const last = await searchPage(SEARCH, { first: 300, after: first.pageInfo.endCursor }, inDepth);
+  expect(last.ranks).toEqual([MAX_DEPTH]);
+  expect(limits).toEqual([MAX_DEPTH, MAX_DEPTH + 1]);
+  const beyond = searchPage(SEARCH, { first: 1, after: last.pageInfo.endCursor }, inDepth);
+  await expect(beyond).rejects.toMatchObject({ code: "BAD_USER_INPUT" });
+});
+
+describe("reads of collections", () => {
+  test("wait for each other, leave with their callers, and are refused beyond their bound", async () => {
+    let started = 0;
+    const finishes: (() => void)[] = [];
+    const count: VectorStore["count"] = () => {
+      started += 1;
+      return new Promise((resolve) => finishes.push(() => resolve(started)));
+    };
+    const busy = createCollections({ ...options, store: { ...store, count } });
+    const info = await busy.get("texts");
+    const leaving = new AbortController();
+    const reads = Array.from({ length: 4 }, () => busy.count(info));
+    const abandoned = busy.count(info, {}, { signal: leaving.signal });
+    const waiting = Array.from({ length: 511 }, () => busy.count(info));
+    await expect(busy.count(info)).rejects.toMatchObject({ code: "OVERLOADED" });
+    expect(started).toBe(4);
+    leaving.abort();
+    await expect(abandoned).rejects.toMatchObject({ code: "TIMEOUT" });
+    const done = Promise.all([...reads, ...waiting]);
+    const timer = setInterval(() => finishes.splice(0).forEach((finish) => finish()), 1);
+    await done;
+    clearInterval(timer);
+    expect(started).toBe(4 + 511);
+  });
+
+  test("of a collection that is deleted meanwhile end as COLLECTION_NOT_FOUND", async () => {
+    await collections.create("passing", "TEXTS");
+    const search: VectorStore["search"] = async (info, search) => {
+      await store.drop(info.id);
+      return store.search(info, search);
+    };
+    const late = createCollections({ ...options, store: { ...store, search } });
+    const vector = Float32Array.of(1, 0, 0, 0);
+    await expect(late.search("passing", "TEXTS", { vector, limit: 1 })).rejects.toMatchObject({
+      code: "COLLECTION_NOT_FOUND",
+    });
+  });
+
+  test("an id that no collection can have is not looked for, nor repeated whole", async () => {
+    const find = (): never => {
+      throw new Error("looked for");
+    };
+    const strict = createCollections({ ...options, store: { ...store, find } });
+    const error = await strict.get("x".repeat(1_000_000)).catch((error: Error) => error);
+    expect(error).toMatchObject({ code: "COLLECTION_NOT_FOUND" });
+    expect((error as Error).message.length).toBeLessThan(200);
   });
 });
 

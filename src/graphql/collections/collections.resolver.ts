@@ -35,7 +35,7 @@ export class CollectionsResolver {
     @Root() { info }: Collection,
     @Arg("metadata", () => [MetadataFilterInput], { nullable: true }) metadata?: MetadataFilterInput[] | null,
   ): Promise<number> {
-    return context.services.collections.count(info, toFilter(metadata));
+    return context.services.collections.count(info, toFilter(metadata), context);
   }
 
   @FieldResolver(() => CollectionItemConnection)

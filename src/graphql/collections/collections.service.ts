@@ -49,7 +49,9 @@ export async function listItems(
 ): Promise<CollectionItemConnection> {
   checkFirst(first, context);
   const afterId = after ? decodeId(after) : undefined;
-  const found = await context.services.collections.page(info, { limit: first + 1, after: afterId, filter });
+  const { services, signal } = context;
+  const page = { limit: first + 1, after: afterId, filter, signal };
+  const found = await services.collections.page(info, page);
   const nodes = found.slice(0, first);
   const edges = nodes.map((node) => ({ node, cursor: Buffer.from(node.id).toString("base64url") }));
   return { edges, nodes, pageInfo: toPageInfo(edges, found.length > first, Boolean(after)) };
@@ -72,7 +74,8 @@ export async function searchImages(
   checkQuery(query);
   const filter = toFilter(query.metadata);
   // Before anything is encoded, so that a wrong collection costs nothing.
-  await context.services.collections.usable(collection, "IMAGES");
+  const { collections } = context.services;
+  await collections.usable(collection, "IMAGES");
   const vector = await encodeQuery(query, context);
   const { hits, ranks, ...rest } = await searchPage(
     {
@@ -82,12 +85,14 @@ export async function searchImages(
       inputs: inputsOf(query),
       filter,
       filterField: "query.metadata",
-      withPictures,
     },
     page,
     context,
   );
-  const nodes = hits.map(({ id, similarity, metadata, picture }, i) => {
+  const ids = hits.map(({ id }) => id);
+  const pictures = withPictures ? await collections.pictures(collection, ids, context) : undefined;
+  const nodes = hits.map(({ id, similarity, metadata }, i) => {
+    const picture = pictures?.get(id) ?? null;
     const thumbnail = picture && `data:image/jpeg;base64,${Buffer.from(picture).toString("base64")}`;
     return { id, similarity, rank: ranks[i] as number, metadata, thumbnail };
   });
@@ -108,7 +113,6 @@ export interface CollectionSearch {
   filter: ItemFilter;
   /** Name of the filter's metadata in messages. @default "filter.metadata" */
   filterField?: string;
-  withPictures?: boolean;
   /** Least cosine, -1 to 1. */
   minSimilarity?: number;
 }
@@ -121,7 +125,7 @@ export interface HitPage {
   pageInfo: PageInfo;
 }
 
-/** @throws GroundwireError BAD_USER_INPUT for a page beyond MAX_DEPTH. */
+/** @throws GroundwireError BAD_USER_INPUT for a page that begins at MAX_DEPTH; the one before ends there. */
 export async function searchPage(
   {
     collection,
@@ -130,7 +134,6 @@ export async function searchPage(
     inputs,
     filter,
     filterField: field,
-    withPictures,
     minSimilarity = -Infinity,
   }: CollectionSearch,
   { first, after }: PageRequest,
@@ -144,16 +147,17 @@ export async function searchPage(
     minSimilarity,
   });
   const offset = after ? codec.decode(after) : 0;
-  if (offset + first > MAX_DEPTH)
-    throw bad(`after and first must stay within the best ${MAX_DEPTH} hits, ask for ${offset + first}`);
-  const limit = offset + first + 1;
-  const all = await collections.search(collection, kind, { vector, limit, filter, field, withPictures });
+  if (offset >= MAX_DEPTH)
+    throw bad(`after must be among the best ${MAX_DEPTH} hits, is the cursor of hit ${offset}`);
+  const size = Math.min(first, MAX_DEPTH - offset);
+  const search = { vector, limit: offset + size + 1, filter, field, signal: context.signal };
+  const all = await collections.search(collection, kind, search);
   const found = all.filter(({ similarity }) => similarity >= minSimilarity).slice(offset);
-  const hits = found.slice(0, first);
+  const hits = found.slice(0, size);
   const ranks = hits.map((_, i) => offset + i + 1);
   const cursors = ranks.map((rank) => codec.encode(rank));
   const edges = cursors.map((cursor) => ({ cursor }));
-  return { hits, ranks, cursors, pageInfo: toPageInfo(edges, found.length > first, offset > 0) };
+  return { hits, ranks, cursors, pageInfo: toPageInfo(edges, found.length > size, offset > 0) };
 }
 
 function checkQuery({ text, image, textWeight, negativeText }: ImageQueryInput): void {

@@ -3,8 +3,8 @@ import { GroundwireError } from "../../src/errors.js";
 import { createRelationLoaders } from "../../src/graphql/relations/relations.loader.js";
 import { groundText } from "../../src/grounding/ground-text.js";
 import type { RelateReply, RelateRequest } from "../../src/inference/protocol.js";
+import { createTaskQueue, type TaskQueueOptions } from "../../src/inference/task-queue.js";
 import { scoreInPhoto } from "../../src/relations/photo-pair.js";
-import { createRelationQueue, type RelationQueueOptions } from "../../src/relations/relation-queue.js";
 import type { Relations } from "../../src/relations/relations.js";
 
 /** A worker that answers each request with its own subjects, one at a time and when it is told to. */
@@ -26,9 +26,10 @@ function createWorker() {
   return { worker, finish };
 }
 
-function createTestQueue(changes: Partial<RelationQueueOptions> = {}) {
+function createTestQueue(changes: Partial<TaskQueueOptions<RelateRequest, RelateReply>> = {}) {
   const { worker, finish } = createWorker();
-  const queue = createRelationQueue({
+  const queue = createTaskQueue<RelateRequest, RelateReply>({
+    name: "relations",
     capacity: worker.capacity,
     run: worker.run,
     timeoutMs: 60_000,

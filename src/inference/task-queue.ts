@@ -1,12 +1,13 @@
 import { GroundwireError } from "../errors.js";
-import { createDeadline } from "../inference/deadline.js";
-import type { RelateReply, RelateRequest } from "../inference/protocol.js";
-import { createServiceRate } from "../inference/service-rate.js";
+import { createDeadline } from "./deadline.js";
+import { createServiceRate } from "./service-rate.js";
 
-export interface RelationQueueOptions {
+export interface TaskQueueOptions<Request, Reply> {
+  /** What waits, in messages: "relations". */
+  name: string;
   /** How many requests may start now. */
   capacity: () => number;
-  run: (request: RelateRequest) => Promise<RelateReply>;
+  run: (request: Request) => Promise<Reply>;
   /** Milliseconds a request may take. */
   timeoutMs: number;
   /** Most requests that may wait. @default 512 */
@@ -14,41 +15,43 @@ export interface RelationQueueOptions {
 }
 
 export interface CallOptions {
-  /** Ends the call, with the signal's reason; what has not reached the worker never will. */
+  /** Ends the call, with the signal's reason; what has not been started never will be. */
   signal?: AbortSignal;
 }
 
-export interface RelationQueue {
+export interface TaskQueue<Request, Reply> {
   readonly queued: number;
   /** @throws GroundwireError OVERLOADED where the queue is full, TIMEOUT, or the signal's reason; what `run` throws. */
-  ask: (request: RelateRequest, call?: CallOptions) => Promise<RelateReply>;
+  ask: (request: Request, call?: CallOptions) => Promise<Reply>;
   /** Starts as many requests as there is capacity for. */
   pump: () => void;
   /** Refuses what waits and all that would come. */
   close: (reason: GroundwireError) => void;
 }
 
-interface Waiting {
-  request: RelateRequest;
-  resolve: (reply: RelateReply) => void;
+interface Waiting<Request, Reply> {
+  request: Request;
+  resolve: (reply: Reply) => void;
   reject: (error: Error) => void;
 }
 
-/** The longest (a product of 1,024 pairs, or of 64 completions) take some 20 ms each (measured). */
+/** The longest relations (a product of 1,024 pairs, or of 64 completions) take some 20 ms each (measured). */
 const MAX_WAITING = 512;
 
-/** The queue in front of the worker that relates objects: requests are large already, so each goes alone. */
-export function createRelationQueue(options: RelationQueueOptions): RelationQueue {
-  const { maxWaiting = MAX_WAITING } = options;
+/** A bounded queue of requests that are large already, so that each goes alone: relations, reads of collections. */
+export function createTaskQueue<Request, Reply>(
+  options: TaskQueueOptions<Request, Reply>,
+): TaskQueue<Request, Reply> {
+  const { name, maxWaiting = MAX_WAITING } = options;
   // In the order of their arrival. Who gives up leaves it at once, and so makes room.
-  const queue = new Set<Waiting>();
+  const queue = new Set<Waiting<Request, Reply>>();
   const rate = createServiceRate();
   let closed: GroundwireError | undefined;
 
-  async function ask(request: RelateRequest, { signal }: CallOptions = {}): Promise<RelateReply> {
+  async function ask(request: Request, { signal }: CallOptions = {}): Promise<Reply> {
     requireRoom();
     const deadline = createDeadline(options.timeoutMs, signal);
-    const reply = new Promise<RelateReply>((resolve, reject) => {
+    const reply = new Promise<Reply>((resolve, reject) => {
       const waiting = { request, resolve, reject };
       if (!signal?.aborted) queue.add(waiting);
       deadline.expired.catch((error: Error) => {
@@ -67,7 +70,7 @@ export function createRelationQueue(options: RelationQueueOptions): RelationQueu
   function requireRoom(): void {
     if (closed) throw closed;
     if (queue.size < maxWaiting) return;
-    const message = `the queue of relations holds its limit of ${maxWaiting} requests; try again later`;
+    const message = `the queue of ${name} holds its limit of ${maxWaiting} requests; try again later`;
     throw new GroundwireError("OVERLOADED", message, { retryAfterMs: rate.waitMs(queue.size) });
   }
 
@@ -79,7 +82,7 @@ export function createRelationQueue(options: RelationQueueOptions): RelationQueu
     }
   }
 
-  async function execute({ request, resolve, reject }: Waiting): Promise<void> {
+  async function execute({ request, resolve, reject }: Waiting<Request, Reply>): Promise<void> {
     const started = performance.now();
     try {
       const reply = await options.run(request);
