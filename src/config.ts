@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { parseApiKeys, type ApiKey } from "./http/auth.js";
 
@@ -11,6 +12,8 @@ export interface Config {
   dataDir: string;
   /** Origins that browsers may call from; empty means none. */
   corsOrigins: readonly string[];
+  /** Addresses and networks of the proxies whose x-forwarded-for tells a client's address. */
+  trustProxy: readonly string[];
   maxBatchTokens: number;
   maxQueue: number;
   maxTexts: number;
@@ -54,6 +57,11 @@ export const VARIABLES = {
   CORS_ORIGINS: {
     default: "",
     meaning: "comma-separated origins that browsers may call from; empty means none",
+  },
+  TRUST_PROXY: {
+    default: "",
+    meaning:
+      "comma-separated addresses or networks (10.0.0.0/8) of proxies whose x-forwarded-for is believed; empty means none",
   },
   MAX_BATCH_TOKENS: { default: "4096", meaning: "padded tokens in one batch of the model, 128 to 1048576" },
   MAX_QUEUE: { default: "8192", meaning: "texts that may wait for the model, 1 to 1048576" },
@@ -147,6 +155,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     model: text("MODEL") || undefined,
     dataDir: text("DATA_DIR") || VARIABLES.DATA_DIR.default,
     corsOrigins: origins(text("CORS_ORIGINS"), problems),
+    trustProxy: proxies(text("TRUST_PROXY"), problems),
     maxBatchTokens: integer("MAX_BATCH_TOKENS", 128, 1_048_576),
     maxQueue: integer("MAX_QUEUE", 1, 1_048_576),
     maxTexts: integer("MAX_TEXTS", 1, 65_536),
@@ -182,8 +191,7 @@ function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
 }
 
 function origins(list: string, problems: string[]): string[] {
-  const values = list.split(",").map((origin) => origin.trim());
-  const given = values.filter((origin) => origin !== "");
+  const given = listed(list);
   for (const origin of given) {
     if (origin !== "*" && !(URL.canParse(origin) && new URL(origin).origin === origin)) {
       problems.push(
@@ -192,6 +200,24 @@ function origins(list: string, problems: string[]): string[] {
     }
   }
   return given;
+}
+
+function proxies(list: string, problems: string[]): string[] {
+  const given = listed(list);
+  for (const network of given) {
+    const [address = "", bits = "0", ...rest] = network.split("/");
+    const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    if (rest.length > 0 || !/^\d+$/.test(bits) || Number(bits) > most)
+      problems.push(
+        `${PREFIX}TRUST_PROXY must list addresses or networks such as 10.0.0.0/8, has ${JSON.stringify(network)}`,
+      );
+  }
+  return given;
+}
+
+function listed(list: string): string[] {
+  const values = list.split(",").map((value) => value.trim());
+  return values.filter((value) => value !== "");
 }
 
 /** The variable's name is OpenTelemetry's own, so that one setting serves all programs of a host. */

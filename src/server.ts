@@ -35,6 +35,8 @@ export interface StopOptions {
 
 /** The hint to callers of a server that stops: another may be up by then. */
 const RETRY_AFTER_MS = 1_000;
+/** A merge that is given up is begun again some writes later. */
+const MERGE_GRACE_MS = 1_000;
 /** After the grace, what could be answered has been given up; its answers take a moment to leave. */
 const LAST_ANSWERS_MS = 500;
 
@@ -53,7 +55,11 @@ const SECRETS = [
 export async function createServer(config: Config): Promise<GroundwireServer> {
   const metrics = createMetrics();
   const bundle = await openBundle(resolveBundleDirectory(config.model));
-  const starting = startServicesOf(bundle, { ...config, observe: metrics.observe });
+  const starting = startServicesOf(bundle, {
+    ...config,
+    observe: metrics.observe,
+    mergeGraceMs: MERGE_GRACE_MS,
+  });
   let ready = true;
 
   const app = Fastify({
@@ -66,6 +72,9 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
     forceCloseConnections: "idle",
     // A request must be there whole within its time; else slow senders could hold connections for ever.
     requestTimeout: config.requestTimeoutMs,
+    // Of silence, also while an answer is sent: who does not read it would hold it, and its request, for ever.
+    connectionTimeout: 2 * config.requestTimeoutMs,
+    trustProxy: config.trustProxy.length > 0 && [...config.trustProxy],
     http: { headersTimeout: config.requestTimeoutMs, connectionsCheckingInterval: 1000 },
   });
   const limiter = createRateLimiter({ unitsPerSecond: config.rateLimit });

@@ -26,6 +26,7 @@ test("every variable is read", () => {
     GROUNDWIRE_HOST: "0.0.0.0",
     GROUNDWIRE_MODEL: "./elsewhere",
     GROUNDWIRE_CORS_ORIGINS: "https://a.example, http://localhost:3000",
+    GROUNDWIRE_TRUST_PROXY: "10.0.0.0/8, ::1",
     GROUNDWIRE_MAX_TEXTS: "7",
     GROUNDWIRE_INTROSPECTION: "false",
     GROUNDWIRE_LOG_LEVEL: "warn",
@@ -35,6 +36,7 @@ test("every variable is read", () => {
     host: "0.0.0.0",
     model: "./elsewhere",
     corsOrigins: ["https://a.example", "http://localhost:3000"],
+    trustProxy: ["10.0.0.0/8", "::1"],
     maxTexts: 7,
     introspection: false,
     logLevel: "warn",
@@ -57,9 +59,10 @@ test("all that is wrong is told at once, each with its name, its rule and its va
     GROUNDWIRE_MAX_QUEUE: "",
     GROUNDWIRE_INTROSPECTION: "maybe",
     GROUNDWIRE_CORS_ORIGINS: "example.org",
+    GROUNDWIRE_TRUST_PROXY: "10.0.0.0/33",
     GROUNDWIRE_HOST: "",
   });
-  expect(problems).toHaveLength(6);
+  expect(problems).toHaveLength(7);
   expect(problems).toContain('GROUNDWIRE_PORT must be an integer from 0 to 65535, is "70000"');
   expect(problems).toContain('GROUNDWIRE_WORKERS must be an integer from 1 to 64, is "two"');
   expect(problems).toContain('GROUNDWIRE_INTROSPECTION must be one of true, false, is "maybe"');

@@ -65,6 +65,28 @@ test("when large bodies under way fill their share, the next is OVERLOADED and s
   await expect.poll(async () => (await post(large)).status).toBe(200);
 });
 
+test("who does not read the answer is cut off, and gives back what its body took", async () => {
+  const strict = await startGateway({ REQUEST_TIMEOUT_MS: "1000", MAX_COST: "100000" });
+  const port = Number(new URL(await strict.start()).port);
+  const list = JSON.stringify(Array.from({ length: 500 }, () => "cat"));
+  const fields = Array.from({ length: 15 }, (_, i) => `a${i}: embed(texts: $t) { vector }`).join(" ");
+  const query = `query ($t: [String!]!) { ${fields} }`;
+  const body = JSON.stringify({ query, variables: { t: JSON.parse(list) as string[] } });
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.pause();
+  const type = "content-type: application/json";
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nhost: x\r\n${type}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
+  const connections = () =>
+    new Promise<number>((resolve) => strict.app.server.getConnections((_, count) => resolve(count)));
+  await expect.poll(connections).toBe(1);
+  await expect.poll(connections, { timeout: 60_000 }).toBe(0);
+  socket.destroy();
+  await strict.stop();
+});
+
 test("a body whose length nobody told is served, and counted as it arrives", async () => {
   const pieces = [SMALL, " ".repeat(200_000)];
   const stream = () => new Blob(pieces).stream();

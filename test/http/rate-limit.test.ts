@@ -68,3 +68,25 @@ test("beyond the limit a request is refused with 429, RATE_LIMITED and the time 
   expect(retryAfterMs).toBeGreaterThan(0);
   expect(Number(refused[0]?.headers["retry-after-ms"])).toBe(retryAfterMs);
 });
+
+test("behind a proxy that is trusted, and behind no other, its clients have allowances of their own", async () => {
+  const texts = JSON.stringify(Array.from({ length: 9 }, (_, i) => `text ${i}`));
+  const payload = { query: `{ embed(texts: ${texts}) { norm } }` };
+  const statuses = async ({ app }: GroundwireServer, remoteAddress: string) => {
+    const ask = (client: string) =>
+      app.inject({
+        method: "POST",
+        url: "/graphql",
+        headers: { "x-forwarded-for": client },
+        payload,
+        remoteAddress,
+      });
+    const answers = [await ask("203.0.113.1"), await ask("203.0.113.1"), await ask("203.0.113.2")];
+    return answers.map(({ statusCode }) => statusCode);
+  };
+  expect(await statuses(server, "10.1.2.3")).toEqual([200, 429, 429]);
+  const behind = await startGateway({ RATE_LIMIT: "1", TRUST_PROXY: "10.0.0.0/8" });
+  expect(await statuses(behind, "10.1.2.3")).toEqual([200, 429, 200]);
+  expect(await statuses(behind, "192.0.2.1")).toEqual([200, 429, 429]);
+  await behind.stop();
+});
