@@ -1,8 +1,10 @@
+import { aborted, untilAborted } from "./abort.js";
 import { BadUserInputError, isGroundwireError, type GroundwireError } from "./errors.js";
+import { toJson } from "./json.js";
 import type { CallOptions } from "./options.js";
 import type { RequestLimits } from "./plan.js";
 import type { Settled } from "./settled.js";
-import { aborted } from "./transport.js";
+import { createSource, type Placed } from "./source.js";
 
 export interface BulkOptions extends CallOptions {
   /** Chunks in flight at once, 1 or more; the client's `maxConcurrency` bounds their requests too. @default 4 */
@@ -54,7 +56,8 @@ const SHARE_OF_BODY = 0.75;
 
 /**
  * Sends any number of items in chunks that fit the server's limits.
- * @throws GroundwireError where no chunk can succeed, e.g. COLLECTION_NOT_FOUND or FORBIDDEN; what was sent before stays.
+ * @throws GroundwireError where no chunk can succeed, e.g. COLLECTION_NOT_FOUND or FORBIDDEN, and where the caller's
+ * signal is aborted; what was sent before stays.
  */
 export async function sendInChunks<Item extends { id: string }, Wire>(
   plan: BulkPlan<Item, Wire>,
@@ -65,14 +68,17 @@ export async function sendInChunks<Item extends { id: string }, Wire>(
   }
   const failed: FailedItem[] = [];
   let upserted = 0;
-  let stopped = false;
   const source = createSource(plan.items, Math.min(plan.limits.maxTexts, plan.maxItems));
+  // Its reason is the first error that ends the upsert.
+  const halt = new AbortController();
+  const abort = (): void => halt.abort(aborted(signal as AbortSignal));
 
   async function work(): Promise<void> {
-    for (let block = await source.take(); block.length > 0 && !stopped; block = await source.take()) {
-      for await (const chunk of prepareChunks(plan, block, (failure) => failed.push(failure))) {
-        if (signal?.aborted) throw aborted(signal);
-        if (stopped) return;
+    while (!halt.signal.aborted) {
+      const block = await untilAborted(source.take(), halt.signal);
+      if (block.length === 0) return;
+      const reportFailure = (failure: FailedItem): void => void failed.push(failure);
+      for await (const chunk of prepareChunks(plan, block, halt.signal, reportFailure)) {
         await deliver(chunk);
         onProgress?.({ upserted, failed: failed.length });
       }
@@ -81,7 +87,7 @@ export async function sendInChunks<Item extends { id: string }, Wire>(
 
   async function deliver(chunk: Prepared<Wire>[]): Promise<void> {
     const results = await plan.send(chunk.map(({ wire }) => wire)).catch((error: GroundwireError) => {
-      if (!PASSING.has(error.code)) throw error;
+      if (signal?.aborted || !PASSING.has(error.code)) throw error;
       return chunk.map(() => error);
     });
     chunk.forEach(({ index, id }, i) => {
@@ -91,72 +97,34 @@ export async function sendInChunks<Item extends { id: string }, Wire>(
     });
   }
 
-  const workers = Array.from({ length: concurrency }, work);
-  try {
-    await Promise.all(workers);
-  } catch (error) {
-    stopped = true;
-    await Promise.allSettled(workers);
-    throw error;
-  } finally {
-    await source.close();
-  }
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  const workers = Array.from({ length: concurrency }, () => work().catch((error) => halt.abort(error)));
+  await Promise.all(workers);
+  signal?.removeEventListener("abort", abort);
+  await source.close();
+  halt.signal.throwIfAborted();
   return { upserted, failed: failed.sort((a, b) => a.index - b.index) };
-}
-
-interface Placed<Item> {
-  index: number;
-  item: Item;
-}
-
-interface Source<Item> {
-  /** The next items with their places; none after the last one. */
-  take: () => Promise<Placed<Item>[]>;
-  close: () => Promise<void>;
-}
-
-/** One block after the other, whoever asks: not every async iterator bears two questions at once. */
-function createSource<Item>(items: Iterable<Item> | AsyncIterable<Item>, blockSize: number): Source<Item> {
-  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  let last: Promise<unknown> = Promise.resolve();
-  let index = 0;
-  async function pull(): Promise<Placed<Item>[]> {
-    const block: Placed<Item>[] = [];
-    while (block.length < blockSize) {
-      const step = await iterator.next();
-      if (step.done) break;
-      block.push({ index: index++, item: step.value });
-    }
-    return block;
-  }
-  return {
-    take() {
-      const mine = last.then(pull);
-      last = mine.catch(() => undefined);
-      return mine;
-    },
-    async close() {
-      await iterator.return?.();
-    },
-  };
 }
 
 /** Prepares a block's items one by one, so that only what fits a request is in memory, and groups them to such. */
 async function* prepareChunks<Item extends { id: string }, Wire>(
   { prepare, limits }: BulkPlan<Item, Wire>,
   block: readonly Placed<Item>[],
+  halt: AbortSignal,
   reportFailure: (failure: FailedItem) => void,
 ): AsyncGenerator<Prepared<Wire>[]> {
   const room = limits.maxBodyBytes * SHARE_OF_BODY;
   let chunk: Prepared<Wire>[] = [];
   let bytes = 0;
   for (const { index, item } of block) {
-    const wire = await Promise.resolve(prepare(item)).catch((error: unknown) => {
-      if (!isGroundwireError(error) || error.code === "ABORTED") throw error;
+    const prepared = await measured(prepare, item).catch((error: unknown) => {
+      if (!isGroundwireError(error)) throw error;
       reportFailure({ index, id: item.id, error });
     });
-    if (wire === undefined) continue;
-    const size = JSON.stringify(wire).length;
+    if (halt.aborted) return;
+    if (prepared === undefined) continue;
+    const { wire, size } = prepared;
     if (chunk.length > 0 && bytes + size > room) {
       yield chunk;
       [chunk, bytes] = [[], 0];
@@ -165,4 +133,12 @@ async function* prepareChunks<Item extends { id: string }, Wire>(
     bytes += size;
   }
   if (chunk.length > 0) yield chunk;
+}
+
+async function measured<Item, Wire>(
+  prepare: (item: Item) => Wire | Promise<Wire>,
+  item: Item,
+): Promise<{ wire: Wire; size: number }> {
+  const wire = await prepare(item);
+  return { wire, size: toJson(wire).length };
 }

@@ -45,8 +45,8 @@ export function createClient(options: ClientOptions): Client {
     ...createConceptMethods(execute),
     ...createNeighborMethods(execute),
     ...createCompositionMethods(execute),
-    ...createRelationMethods(execute, transport.fetch),
-    ...createGroundingMethods(execute, transport.fetch),
-    ...createCollectionMethods(execute, transport.fetch),
+    ...createRelationMethods(execute, transport),
+    ...createGroundingMethods(execute, transport),
+    ...createCollectionMethods(execute, transport),
   };
 }

@@ -33,6 +33,7 @@ export const COLLECTION: Operation<{ id: string }, WireCollection | null> = {
   field: "collection",
   args: { id: "ID!" },
   selection: COLLECTION_FIELDS,
+  nullable: true,
 };
 
 export const COUNT_ITEMS: Operation<
@@ -45,6 +46,7 @@ export const COUNT_ITEMS: Operation<
   args: { id: "ID!" },
   variables: { metadata: "[MetadataFilterInput!]" },
   selection: "{ count(metadata: $metadata) }",
+  nullable: true,
 };
 
 interface ItemsVariables {
@@ -63,6 +65,7 @@ export const COLLECTION_ITEMS: Operation<ItemsVariables, { items: Connection<Wir
   selection: `{
     items(first: $first, after: $after, metadata: $metadata) { nodes { id text metadata { key value } } ${PAGE_INFO} }
   }`,
+  nullable: true,
 };
 
 interface SearchVariables {

@@ -1,12 +1,12 @@
 import { sendInChunks, type BulkOptions, type BulkPlan, type UpsertReport } from "./bulk.js";
 import * as documents from "./collection-documents.js";
 import { CollectionNotFoundError } from "./errors.js";
-import type { CollectionKind } from "./generated/schema.js";
+import type { CollectionKind, ImageQueryInput } from "./generated/schema.js";
 import { fromEntries, toEntries, toFilter, type Metadata, type MetadataFilter } from "./metadata.js";
 import { MODEL } from "./model.js";
-import type { CallOptions, Fetch } from "./options.js";
+import type { CallOptions } from "./options.js";
 import { iteratePages, mapPage, toPage, type Page } from "./pages.js";
-import { toBase64Picture, type PictureSource } from "./pictures.js";
+import { toBase64Picture, type DownloadOptions, type PictureSource } from "./pictures.js";
 import type { Execute } from "./scheduler.js";
 
 /** A user's own texts or pictures, with vectors of one model. */
@@ -128,7 +128,7 @@ export interface CollectionMethods {
   imageHits(id: string, query: ImageQuery | string, options?: SearchImagesOptions): AsyncIterable<ImageHit>;
 }
 
-export function createCollectionMethods(execute: Execute, fetch: Fetch): CollectionMethods {
+export function createCollectionMethods(execute: Execute, download: DownloadOptions): CollectionMethods {
   async function collections({ signal }: CallOptions = {}): Promise<Collection[]> {
     return (await execute(documents.COLLECTIONS, {}, signal)).map(dated);
   }
@@ -151,7 +151,7 @@ export function createCollectionMethods(execute: Execute, fetch: Fetch): Collect
       const variables = { id, first, after, metadata: toFilter(metadata) };
       const found = present(id, await execute(documents.COLLECTION_ITEMS, variables, signal));
       return mapPage(toPage(found.items), (item) => ({ ...item, metadata: fromEntries(item.metadata) }));
-    });
+    }, signal);
   }
 
   async function upsert<Item extends { id: string }, Wire>(
@@ -171,7 +171,11 @@ export function createCollectionMethods(execute: Execute, fetch: Fetch): Collect
       {
         items: texts,
         maxItems: 256,
-        prepare: ({ metadata = {}, ...item }: TextItem) => ({ ...item, metadata: toEntries(metadata) }),
+        prepare: ({ id: item, text, metadata = {} }: TextItem) => ({
+          id: item,
+          text,
+          metadata: toEntries(metadata),
+        }),
         send: (chunk) => execute(documents.UPSERT_TEXTS, { collection: id, items: chunk }, options.signal),
       },
       options,
@@ -190,7 +194,7 @@ export function createCollectionMethods(execute: Execute, fetch: Fetch): Collect
         maxItems: 64,
         prepare: async ({ metadata = {}, image, id: item }: ImageItem) => ({
           id: item,
-          image: await toBase64Picture(image, fetch, signal),
+          image: await toBase64Picture(image, download, signal),
           metadata: toEntries(metadata),
         }),
         send: (chunk) => execute(documents.UPSERT_IMAGES, { collection: id, items: chunk }, signal),
@@ -216,12 +220,37 @@ export function createCollectionMethods(execute: Execute, fetch: Fetch): Collect
   async function searchImages(
     id: string,
     query: ImageQuery | string,
-    { first, after, thumbnails = false, signal }: SearchImagesOptions & { after?: string } = {},
+    options: SearchImagesOptions & { after?: string } = {},
   ): Promise<Page<ImageHit>> {
-    const { image, metadata, ...rest } = typeof query === "string" ? { text: query } : query;
-    const picture = image === undefined ? undefined : await toBase64Picture(image, fetch, signal);
-    const wire = { ...rest, image: picture, metadata: toFilter(metadata) };
-    const variables = { collection: id, query: wire, first, after, withThumbnails: thumbnails };
+    return findPage(id, await toImageQuery(query, options.signal), options);
+  }
+
+  /** The picture is read once, not for each page. */
+  async function* imageHits(
+    id: string,
+    query: ImageQuery | string,
+    options: SearchImagesOptions = {},
+  ): AsyncGenerator<ImageHit, void> {
+    const wire = await toImageQuery(query, options.signal);
+    yield* iteratePages((after) => findPage(id, wire, { ...options, after }), options.signal);
+  }
+
+  async function toImageQuery(
+    query: ImageQuery | string,
+    signal: AbortSignal | undefined,
+  ): Promise<ImageQueryInput> {
+    if (typeof query === "string") return { text: query };
+    const { text, image, textWeight, negativeText, metadata } = query;
+    const picture = image === undefined ? undefined : await toBase64Picture(image, download, signal);
+    return { text, image: picture, textWeight, negativeText, metadata: toFilter(metadata) };
+  }
+
+  async function findPage(
+    id: string,
+    query: ImageQueryInput,
+    { first, after, thumbnails = false, signal }: SearchImagesOptions & { after?: string },
+  ): Promise<Page<ImageHit>> {
+    const variables = { collection: id, query, first, after, withThumbnails: thumbnails };
     const found = await execute(documents.SEARCH_IMAGES, variables, signal);
     return mapPage(toPage(found), (hit) => ({ ...hit, metadata: fromEntries(hit.metadata) }));
   }
@@ -235,12 +264,11 @@ export function createCollectionMethods(execute: Execute, fetch: Fetch): Collect
     upsertImages,
     deleteItems,
     searchImages,
+    imageHits,
     createCollection: async (id, kind, { signal } = {}) =>
       dated(await execute(documents.CREATE_COLLECTION, { id, kind }, signal)),
     deleteCollection: async (id, { signal } = {}) =>
       void (await execute(documents.DELETE_COLLECTION, { id }, signal)),
-    imageHits: (id, query, options = {}) =>
-      iteratePages((after) => searchImages(id, query, { ...options, after })),
   };
 }
 

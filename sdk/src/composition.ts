@@ -88,9 +88,10 @@ export const ODD_ONE_OUT: Operation<{ texts: readonly string[] }, OddOneOut> = {
 export function createCompositionMethods(execute: Execute): CompositionMethods {
   async function compose(
     terms: readonly Term[],
-    { signal, ...rest }: ComposeOptions = {},
+    { method, first, excludeTerms, signal }: ComposeOptions = {},
   ): Promise<Composition> {
-    const answer = await execute(COMPOSE, { terms: toTerms(terms), ...rest }, signal);
+    const variables = { terms: toTerms(terms), method, first, excludeTerms };
+    const answer = await execute(COMPOSE, variables, signal);
     return { ...answer, vector: decodeVector(answer.vector) };
   }
 

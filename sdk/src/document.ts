@@ -20,6 +20,8 @@ export interface Operation<Variables extends object = object, Data = unknown> {
    * calls that differ in nothing else are merged, and long lists are cut to the server's limits.
    */
   list?: string;
+  /** Null is an answer too, not only what stands in the place of an error. @default false */
+  nullable?: boolean;
   /** Of mutations: carrying it out twice is the same as once. @default false */
   idempotent?: boolean;
   /** Only in types. */

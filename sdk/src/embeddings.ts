@@ -71,7 +71,7 @@ export function createEmbeddingMethods(execute: Execute): EmbeddingMethods {
   }
 
   async function similarities(pairs: readonly TextPair[], { signal }: CallOptions = {}) {
-    return execute(SIMILARITY, { pairs }, signal);
+    return execute(SIMILARITY, { pairs: pairs.map(({ a, b }) => ({ a, b })) }, signal);
   }
 
   async function similarity(a: string, b: string, options: CallOptions = {}) {

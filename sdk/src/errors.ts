@@ -19,7 +19,7 @@ export type ErrorCode =
   | "NETWORK"
   /** The caller's signal was aborted. */
   | "ABORTED"
-  /** The server refused the query itself; it and this client are of different versions. */
+  /** The server refused the query itself, or its answer lacks what was asked for: it is no gateway of this version. */
   | "PROTOCOL";
 
 export interface ErrorDetails {
@@ -29,6 +29,8 @@ export interface ErrorDetails {
   retryAfterMs?: number;
   /** HTTP status, where the answer was not 200. */
   status?: number;
+  /** What the server's log calls the request, where the answer tells it, as INTERNAL ones do. */
+  requestId?: string;
   cause?: unknown;
 }
 
@@ -39,6 +41,7 @@ export class GroundwireError extends Error {
   readonly path: readonly (string | number)[] | undefined;
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
+  readonly requestId: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, "cause" in details ? { cause: details.cause } : undefined);
@@ -46,6 +49,7 @@ export class GroundwireError extends Error {
     this.path = details.path;
     this.retryAfterMs = details.retryAfterMs;
     this.status = details.status;
+    this.requestId = details.requestId;
   }
 }
 
@@ -68,7 +72,10 @@ export class TooManyInputsError extends define("TOO_MANY_INPUTS", "TooManyInputs
 export class TextTooLongError extends define("TEXT_TOO_LONG", "TextTooLongError") {}
 /** A picture cannot be decoded. */
 export class ImageUnreadableError extends define("IMAGE_UNREADABLE", "ImageUnreadableError") {}
-/** A picture has more bytes or pixels than the server's limit. */
+/**
+ * A picture has more bytes or pixels than the server's limit for pictures. One that does not even fit a request is a
+ * BadUserInputError of status 413.
+ */
 export class ImageTooLargeError extends define("IMAGE_TOO_LARGE", "ImageTooLargeError") {}
 /** A predicate is not in the model's vocabulary. */
 export class UnknownPredicateError extends define("UNKNOWN_PREDICATE", "UnknownPredicateError") {}
@@ -94,7 +101,7 @@ export class InternalError extends define("INTERNAL", "InternalError") {}
 export class NetworkError extends define("NETWORK", "NetworkError") {}
 /** The caller's signal was aborted. */
 export class AbortedError extends define("ABORTED", "AbortedError") {}
-/** The server refused the query itself. */
+/** The server refused the query itself, or its answer lacks what was asked for. */
 export class ProtocolError extends define("PROTOCOL", "ProtocolError") {}
 
 const CLASSES = {

@@ -1,7 +1,7 @@
 import type { Operation } from "./document.js";
 import type { Grounding as WireGrounding, WordGrounding as WireWordGrounding } from "./generated/schema.js";
-import type { CallOptions, Fetch } from "./options.js";
-import { toBase64Picture, type PictureSource } from "./pictures.js";
+import type { CallOptions } from "./options.js";
+import { toBase64Picture, type DownloadOptions, type PictureSource } from "./pictures.js";
 import type { Execute } from "./scheduler.js";
 import { decodeBase64 } from "./vector.js";
 
@@ -60,13 +60,13 @@ export const GROUND: Operation<Variables, Answer> = {
   }`,
 };
 
-export function createGroundingMethods(execute: Execute, fetch: Fetch): GroundingMethods {
+export function createGroundingMethods(execute: Execute, download: DownloadOptions): GroundingMethods {
   async function ground(
     image: PictureSource,
     text: string,
     { overlay = false, signal }: GroundOptions = {},
   ): Promise<Grounding> {
-    const picture = await toBase64Picture(image, fetch, signal);
+    const picture = await toBase64Picture(image, download, signal);
     const word = typeof overlay === "number" ? overlay : undefined;
     const variables = { image: picture, text, withOverlay: overlay !== false, word };
     return decode(await execute(GROUND, variables, signal));

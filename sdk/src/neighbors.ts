@@ -63,21 +63,29 @@ export const NEAREST_NEIGHBORS: Operation<Variables, Connection<Neighbor>> = {
 export function createNeighborMethods(execute: Execute): NeighborMethods {
   async function nearestNeighbors(
     query: ConceptQuery,
-    { filter, signal, ...page }: NeighborOptions & { after?: string } = {},
+    { first, after, filter, signal }: NeighborOptions & { after?: string } = {},
   ): Promise<Page<Neighbor>> {
-    const wire = filter && { ...filter, metadata: toFilter(filter.metadata) };
-    return toPage(await execute(NEAREST_NEIGHBORS, { query: toQuery(query), ...page, filter: wire }, signal));
+    const variables = { query: toQuery(query), first, after, filter: filter && toWireFilter(filter) };
+    return toPage(await execute(NEAREST_NEIGHBORS, variables, signal));
   }
 
   function neighbors(query: ConceptQuery, options: NeighborOptions = {}): AsyncIterable<Neighbor> {
-    return iteratePages((after) => nearestNeighbors(query, { ...options, after }));
+    return iteratePages((after) => nearestNeighbors(query, { ...options, after }), options.signal);
   }
 
   return { nearestNeighbors, neighbors };
 }
 
 export function toTerms(terms: readonly Term[]): { text: string; weight?: number }[] {
-  return terms.map((term) => (typeof term === "string" ? { text: term } : term));
+  return terms.map((term) => {
+    const { text, weight } = typeof term === "string" ? { text: term } : term;
+    return { text, weight };
+  });
+}
+
+function toWireFilter(filter: NeighborFilter): NeighborFilterInput {
+  const { collection, exclude, kind, metadata, minSimilarity, prefix } = filter;
+  return { collection, exclude, kind, metadata: toFilter(metadata), minSimilarity, prefix };
 }
 
 function toQuery(query: ConceptQuery): ConceptQueryInput {

@@ -1,3 +1,5 @@
+import { aborted } from "./abort.js";
+
 /** What is selected of a connection. */
 export interface Connection<T> {
   nodes: T[];
@@ -21,11 +23,16 @@ export function mapPage<T, U>({ items, next }: Page<T>, map: (item: T) => U): Pa
 /** Asks for a page only when the loop has come to its first item. */
 export async function* iteratePages<T>(
   load: (after: string | undefined) => Promise<Page<T>>,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<T, void> {
   let after: string | undefined;
   do {
     const { items, next } = await load(after);
-    yield* items;
+    for (const item of items) {
+      // The loop may have been at its last item for long.
+      if (signal?.aborted) throw aborted(signal);
+      yield item;
+    }
     after = next ?? undefined;
   } while (after !== undefined);
 }

@@ -1,5 +1,6 @@
 import { printDocument, type BoundOperation, type Operation } from "./document.js";
 import type { GroundwireError } from "./errors.js";
+import { toJson } from "./json.js";
 
 /** What the server says it takes in one request. */
 export interface RequestLimits {
@@ -33,6 +34,12 @@ export interface Unit {
   to: number;
 }
 
+/** A unit that fits a request of its own. */
+export interface Cut extends Unit {
+  /** Bytes of its document and variables. */
+  bytes: number;
+}
+
 /** Units of calls that differ only in their items, as one operation. */
 export interface Merged extends BoundOperation {
   parts: Part[];
@@ -59,34 +66,36 @@ export function wholeOf(call: Call): Unit {
   return { call, from: 0, to: listOf(call)?.length ?? 0 };
 }
 
-/** Cuts a unit of a list into ranges that fit a request of their own. */
-export function cut({ call, from, to }: Unit, limits: RequestLimits): Unit[] {
+/**
+ * Cuts a unit of a list into ranges that fit a request of their own.
+ * @throws BadUserInputError where the call cannot be written as JSON.
+ */
+export function cut({ call, from, to }: Unit, limits: RequestLimits): Cut[] {
   const items = listOf(call);
-  if (!items) return [{ call, from, to }];
-  const room = limits.maxBodyBytes - ENVELOPE_BYTES - overhead(call);
-  const units: Unit[] = [];
-  let bytes = 0;
+  const besides = overhead(call);
+  if (!items) return [{ call, from, to, bytes: besides }];
+  const room = limits.maxBodyBytes - ENVELOPE_BYTES;
+  const cuts: Cut[] = [];
   for (let i = from; i < to; i++) {
-    const size = measure(items[i]) + 1;
-    const last = units.at(-1);
-    if (last && bytes + size <= room && i - last.from < limits.maxTexts) {
+    const bytes = measure(items[i]) + 1;
+    const last = cuts.at(-1);
+    if (last && last.bytes + bytes <= room && i - last.from < limits.maxTexts) {
       last.to = i + 1;
-      bytes += size;
+      last.bytes += bytes;
     } else {
-      units.push({ call, from: i, to: i + 1 });
-      bytes = size;
+      cuts.push({ call, from: i, to: i + 1, bytes: besides + bytes });
     }
   }
-  return units;
+  return cuts;
 }
 
-/** Packs units into few requests, in order: `combine` allows several operations in one. Mutations travel alone. */
-export function pack(units: readonly Unit[], limits: RequestLimits, combine: boolean): Unit[][] {
+/** Packs cuts into few requests, in order: `combine` allows several operations in one. Mutations travel alone. */
+export function pack(cuts: readonly Cut[], limits: RequestLimits, combine: boolean): Unit[][] {
   const groups: Unit[][] = [];
   let room = { bytes: 0, items: 0, keys: new Set<string>() };
-  for (const unit of units) {
-    const { mergeKey, operation } = unit.call;
-    const bytes = sizeOf(unit);
+  for (const unit of cuts) {
+    const { bytes, call } = unit;
+    const { mergeKey, operation } = call;
     const items = unit.to - unit.from;
     const alone = operation.kind === "mutation";
     const joins = room.keys.has(mergeKey) || (combine && room.keys.size < MAX_OPERATIONS);
@@ -126,11 +135,6 @@ export function listOf({ operation, variables }: BoundOperation): readonly unkno
   return operation.list === undefined ? undefined : (variables[operation.list] as unknown[]);
 }
 
-function sizeOf(unit: Unit): number {
-  const items = listOf(unit.call)?.slice(unit.from, unit.to) ?? [];
-  return overhead(unit.call) + items.reduce<number>((sum, item) => sum + measure(item) + 1, 0);
-}
-
 /** Bytes of the document and of all variables but the list. */
 function overhead({ operation, variables }: Call): number {
   const rest = operation.list === undefined ? variables : { ...variables, [operation.list]: [] };
@@ -140,6 +144,5 @@ function overhead({ operation, variables }: Call): number {
 }
 
 function measure(value: unknown): number {
-  // What JSON cannot say, e.g. undefined in a list, it writes as null.
-  return encoder.encode(JSON.stringify(value) ?? "null").length;
+  return encoder.encode(toJson(value)).length;
 }

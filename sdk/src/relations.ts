@@ -6,8 +6,8 @@ import type {
   Predicate,
   RelationScore,
 } from "./generated/schema.js";
-import type { CallOptions, Fetch } from "./options.js";
-import { toBase64Picture, type PictureSource } from "./pictures.js";
+import type { CallOptions } from "./options.js";
+import { toBase64Picture, type DownloadOptions, type PictureSource } from "./pictures.js";
 import type { Execute } from "./scheduler.js";
 import { mapSettled, unwrap, type Settled } from "./settled.js";
 
@@ -96,12 +96,13 @@ export const PREDICATES: Operation<object, Predicate[]> = {
   selection: PREDICATE,
 };
 
-export function createRelationMethods(execute: Execute, fetch: Fetch): RelationMethods {
+export function createRelationMethods(execute: Execute, download: DownloadOptions): RelationMethods {
   async function inferPairRelations(
     pairs: readonly ObjectPairInput[],
     { first, signal }: RelationOptions = {},
   ): Promise<Settled<RelationScore[]>[]> {
-    const answered = await execute(INFER_PAIR_RELATIONS, { pairs, first }, signal);
+    const named = pairs.map(({ subject, object }) => ({ subject, object }));
+    const answered = await execute(INFER_PAIR_RELATIONS, { pairs: named, first }, signal);
     return mapSettled(answered, ({ relations }) => relations);
   }
 
@@ -114,7 +115,7 @@ export function createRelationMethods(execute: Execute, fetch: Fetch): RelationM
       // As a list, so that the calls of one tick share their batches.
       return unwrap(await inferPairRelations([{ subject, object }], { first, signal }))[0] as RelationScore[];
     }
-    const picture = await toBase64Picture(image, fetch, signal);
+    const picture = await toBase64Picture(image, download, signal);
     return execute(INFER_RELATIONS, { subject, object, image: picture, first }, signal);
   }
 

@@ -1,6 +1,8 @@
+import { aborted } from "./abort.js";
 import { answerKey, buildRequest, type BoundOperation, type Operation } from "./document.js";
-import type { GroundwireError } from "./errors.js";
+import { BadUserInputError, type GroundwireError } from "./errors.js";
 import { limitConcurrency } from "./concurrency.js";
+import { toJson } from "./json.js";
 import {
   cut,
   DEFAULT_LIMITS,
@@ -9,11 +11,12 @@ import {
   pack,
   wholeOf,
   type Call,
+  type Cut,
   type RequestLimits,
   type Unit,
 } from "./plan.js";
 import { callsOf, fillSlot, settle } from "./settle.js";
-import { aborted, type GraphQLResponse, type Send } from "./transport.js";
+import { ForeignAnswerError, type GraphQLResponse, type Send } from "./transport.js";
 
 export interface SchedulerOptions {
   /** Allow several operations in one document. */
@@ -34,8 +37,8 @@ export type Execute = <Variables extends object, Data>(
   signal?: AbortSignal,
 ) => Promise<Data>;
 
-/** Statuses that judge what was sent, so that a part of it may still be taken. */
-const CONTENT_REFUSALS = new Set([200, 400, 413, 422]);
+/** Statuses by which the gateway judges what was sent, so that a part of it may still be taken. */
+const CONTENT_REFUSALS = new Set([200, 400, 422]);
 
 /** Gathers the calls of one tick and sends them as one request, or as few as the server's limits allow. */
 export function createScheduler(send: Send, options: SchedulerOptions): Execute {
@@ -54,7 +57,7 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
 
   function dispatch(units: readonly Unit[]): void {
     const known = limits ?? DEFAULT_LIMITS;
-    const cuts = units.flatMap((unit) => cut(unit, known));
+    const cuts = units.flatMap((unit) => cutOrReject(unit, known));
     for (const group of pack(combine ? cuts : sortByKey(cuts), known, combine)) {
       // What was cut to assumed limits and has waited for its turn is cut to those learned meanwhile.
       void inTurn(async () => {
@@ -105,7 +108,8 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
   function fail(units: readonly Unit[], error: GroundwireError): void {
     const [first] = units as [Unit];
     const tooMuch = error.status === 413 || error.code === "TOO_MANY_INPUTS";
-    const judged = tooMuch || (error.status !== undefined && CONTENT_REFUSALS.has(error.status));
+    const isContent = CONTENT_REFUSALS.has(error.status ?? 0) && !(error instanceof ForeignAnswerError);
+    const judged = tooMuch || isContent;
     const middle = Math.ceil(units.length / 2);
     const items = first.to - first.from;
     if (judged && units.length > 1) {
@@ -133,6 +137,8 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
     signal?: AbortSignal,
   ) {
     const bound = { operation: operation as Operation, variables: variables as Record<string, unknown> };
+    const problem = findProblem(bound);
+    if (problem) return Promise.reject(problem);
     if (listOf(bound)?.length === 0) return Promise.resolve([] as Data);
     return new Promise<Data>((resolve, reject) => {
       const abort = (): void => call.reject(aborted(signal as AbortSignal));
@@ -152,6 +158,22 @@ export function createScheduler(send: Send, options: SchedulerOptions): Execute 
   };
 }
 
+/** A call for the items of nothing would wait for ever. */
+function findProblem({ operation: { list }, variables }: BoundOperation): GroundwireError | undefined {
+  if (list === undefined || Array.isArray(variables[list])) return undefined;
+  return new BadUserInputError(`${list} must be a list, is ${String(variables[list])}`);
+}
+
+/** What JSON cannot say fails its own call, not those beside it. */
+function cutOrReject(unit: Unit, limits: RequestLimits): Cut[] {
+  try {
+    return cut(unit, limits);
+  } catch (error) {
+    unit.call.reject(error as GroundwireError);
+    return [];
+  }
+}
+
 function createCall(
   bound: BoundOperation,
   ownKey: string,
@@ -164,10 +186,10 @@ function createCall(
 
 function mergeKey({ operation, variables }: BoundOperation): string | undefined {
   if (operation.list === undefined) return undefined;
-  return `${operation.name} ${JSON.stringify({ ...variables, [operation.list]: null })}`;
+  return `${operation.name} ${toJson({ ...variables, [operation.list]: null })}`;
 }
 
-function sortByKey(units: readonly Unit[]): Unit[] {
+function sortByKey<T extends Unit>(units: readonly T[]): T[] {
   return [...units].sort((a, b) => (a.call.mergeKey < b.call.mergeKey ? -1 : 1));
 }
 

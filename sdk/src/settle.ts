@@ -14,27 +14,38 @@ export function settle(
   { data, errors = [] }: GraphQLResponse,
   tooLong: (units: Unit[], error: GroundwireError) => void,
 ): Unit[] {
+  const failures = keys.map((key) => errors.filter(({ path }) => path?.[0] === key));
+  const wholes = merged.map((entry, i) => failures[i]?.find((failure) => failsWhole(entry, failure)));
+  // Where no operation is to blame, sending all of them again would go on for ever.
+  const costly = wholes.some((whole) => whole !== undefined);
   return merged.flatMap((entry, i) => {
-    const own = errors.filter(({ path }) => path?.[0] === keys[i]);
-    const whole = own.find(({ path }) => entry.operation.list === undefined || typeof path?.[1] !== "number");
+    const whole = wholes[i];
     const units = entry.parts.map(({ unit }) => unit);
     if (whole?.extensions?.code === "TOO_MANY_INPUTS" && entry.operation.list !== undefined) {
       tooLong(units, toError(whole, [entry.operation.field]));
       return [];
     }
     const value = data?.[keys[i] as string];
-    const answered = entry.operation.list === undefined ? value !== undefined : Array.isArray(value);
-    if (!whole && answered && data) {
-      give(entry, value, own);
+    if (!whole && data && answers(entry, value)) {
+      give(entry, value, failures[i] ?? []);
       return [];
     }
-    if (!whole && !data && merged.length > 1) return units;
-    const error = whole
-      ? toError(whole, [entry.operation.field])
-      : new ProtocolError(`the server's answer lacks ${entry.operation.field}`);
+    if (!whole && !data && costly) return units;
+    const { field } = entry.operation;
+    const error = whole ? toError(whole, [field]) : lacking(field, [field]);
     for (const call of callsOf(units)) call.reject(error);
     return [];
   });
+}
+
+/** Of a list most failures cost a single item. */
+function failsWhole({ operation }: Merged, { path }: GraphQLFailure): boolean {
+  return operation.list === undefined || typeof path?.[1] !== "number";
+}
+
+function answers({ operation: { list, nullable = false } }: Merged, value: unknown): boolean {
+  if (list !== undefined) return Array.isArray(value);
+  return nullable ? value !== undefined : value !== undefined && value !== null;
 }
 
 /** Each call once. */
@@ -63,11 +74,8 @@ function give(
     for (let i = unit.from; i < unit.to; i++) {
       const served = offset + i - unit.from;
       const failure = byIndex.get(served);
-      fillSlot(
-        unit.call,
-        i,
-        failure ? itemError(failure, list, field, served, i) : (value as unknown[])[served],
-      );
+      const result = (value as unknown[])[served] ?? lacking(`${field}[${i}]`, [field, i]);
+      fillSlot(unit.call, i, failure ? itemError(failure, list, field, served, i) : result);
     }
   }
 }
@@ -91,5 +99,11 @@ function toError(
   return createError(extensions?.code ?? "PROTOCOL", message, {
     path,
     retryAfterMs: extensions?.retryAfterMs,
+    requestId: extensions?.requestId,
   });
+}
+
+/** Nothing came, and nothing says why. */
+function lacking(what: string, path: readonly (string | number)[]): GroundwireError {
+  return new ProtocolError(`the server's answer lacks ${what}`, { path });
 }

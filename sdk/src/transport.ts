@@ -1,4 +1,6 @@
-import { AbortedError, createError, GroundwireError, NetworkError, TimeoutError } from "./errors.js";
+import { aborted, runWithin } from "./abort.js";
+import { createError, GroundwireError, NetworkError, ProtocolError } from "./errors.js";
+import { toJson } from "./json.js";
 
 export interface GraphQLRequest {
   query: string;
@@ -8,7 +10,7 @@ export interface GraphQLRequest {
 export interface GraphQLFailure {
   message: string;
   path?: readonly (string | number)[];
-  extensions?: { code?: string; retryAfterMs?: number };
+  extensions?: { code?: string; retryAfterMs?: number; requestId?: string };
 }
 
 export interface GraphQLResponse {
@@ -19,7 +21,7 @@ export interface GraphQLResponse {
 export interface TransportOptions {
   url: string;
   fetch: typeof fetch;
-  headers: Record<string, string>;
+  headers: Headers;
   /** Milliseconds for one attempt. */
   timeoutMs: number;
   /** Attempts after the first. */
@@ -46,13 +48,15 @@ const CODES: Record<number, string> = {
   408: "TIMEOUT",
   413: "BAD_USER_INPUT",
   429: "RATE_LIMITED",
-  503: "OVERLOADED",
 };
+
+/** An answer that is not GraphQL, e.g. of a captive portal: it judges nothing of what was sent. */
+export class ForeignAnswerError extends ProtocolError {}
 
 /** Sends a request, again after network errors, 408, 429 and 5xx, and after OVERLOADED or RATE_LIMITED answers. */
 export function createTransport(options: TransportOptions): Send {
   return async (request, { signal, idempotent }) => {
-    const body = JSON.stringify(request);
+    const body = toJson(request);
     for (let attempt = 0; ; attempt++) {
       const last = attempt >= options.retries;
       let waitMs: number;
@@ -71,56 +75,72 @@ export function createTransport(options: TransportOptions): Send {
 }
 
 async function sendOnce(
-  options: TransportOptions,
+  { url, fetch, headers, timeoutMs }: TransportOptions,
   body: string,
   signal: AbortSignal,
 ): Promise<GraphQLResponse> {
-  if (signal.aborted) throw aborted(signal);
-  const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  const timer = setTimeout(stop, options.timeoutMs);
-  signal.addEventListener("abort", stop, { once: true });
   try {
-    const response = await options.fetch(options.url, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json", ...options.headers },
-      body,
-      signal: controller.signal,
+    return await runWithin({ name: url, timeoutMs, signal }, async (signal) => {
+      // A copy, so that a fetch which adds to them adds once.
+      const init = { method: "POST", headers: new Headers(headers), body, signal };
+      const response = await fetch(url, init);
+      return readResponse(response, await response.text());
     });
-    return readResponse(response, await response.text());
   } catch (cause) {
     if (cause instanceof GroundwireError) throw cause;
-    if (signal.aborted) throw aborted(signal);
-    if (controller.signal.aborted)
-      throw new TimeoutError(`no answer within ${options.timeoutMs} ms`, { cause });
-    throw new NetworkError(`${options.url} cannot be reached: ${describe(cause)}`, { cause });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
+    throw new NetworkError(`${url} cannot be reached: ${describe(cause)}`, { cause });
   }
 }
 
 /** Answers with data count whatever their status, and so do errors that name their field; the rest is one error. */
 function readResponse(response: Response, text: string): GraphQLResponse {
   const body = parse(text);
-  const first = body?.errors?.[0];
-  if (body && (body.data || first?.path)) return body;
-  const { status } = response;
-  const code = first?.extensions?.code ?? CODES[status] ?? (status >= 500 ? "NETWORK" : "PROTOCOL");
-  const retryAfterMs = first?.extensions?.retryAfterMs ?? retryAfter(response);
-  throw createError(code, first?.message ?? `HTTP ${status}: ${text.slice(0, 200)}`, {
-    status,
-    retryAfterMs,
-  });
+  const [first] = body.errors;
+  if (body.data || first?.path) return body;
+  throw first ? refusalError(response, first) : foreignError(response, text);
 }
 
-function parse(text: string): GraphQLResponse | undefined {
+function refusalError(response: Response, { message, extensions }: GraphQLFailure): GroundwireError {
+  const { status } = response;
+  const { code = codeOf(status), requestId } = extensions ?? {};
+  const retryAfterMs = extensions?.retryAfterMs ?? retryAfter(response);
+  return createError(code, message, { status, retryAfterMs, requestId });
+}
+
+function foreignError(response: Response, text: string): GroundwireError {
+  const { status } = response;
+  const code = codeOf(status);
+  const message = `HTTP ${status}: ${text.slice(0, 200)}`;
+  const details = { status, retryAfterMs: retryAfter(response) };
+  return code === "PROTOCOL" ? new ForeignAnswerError(message, details) : createError(code, message, details);
+}
+
+/** Of an answer that names no code. A proxy's 503 does not say whether the gateway has seen the request. */
+function codeOf(status: number): string {
+  return CODES[status] ?? (status >= 500 ? "NETWORK" : "PROTOCOL");
+}
+
+/** Whatever came, in the form that the rest relies on. */
+function parse(text: string): Required<GraphQLResponse> {
+  let body: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
+    body = JSON.parse(text);
   } catch {
-    return undefined;
+    // An answer of neither data nor errors is told as what it is.
   }
+  const { data, errors } = isRecord(body) ? body : {};
+  return {
+    data: isRecord(data) ? data : null,
+    errors: Array.isArray(errors) ? errors.filter(isFailure) : [],
+  };
+}
+
+function isFailure(value: unknown): value is GraphQLFailure {
+  return isRecord(value) && typeof value.message === "string";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 function findRefusal({ errors }: GraphQLResponse): GraphQLFailure | undefined {
@@ -161,15 +181,6 @@ function delay(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
   });
-}
-
-/** The error of an aborted call: a TimeoutError where the signal came from `AbortSignal.timeout`. */
-export function aborted(signal: AbortSignal): GroundwireError {
-  const cause: unknown = signal.reason;
-  const timedOut = cause instanceof Error && cause.name === "TimeoutError";
-  return timedOut
-    ? new TimeoutError("the call's signal timed out", { cause })
-    : new AbortedError("the call was aborted", { cause });
 }
 
 /** fetch hides what happened, e.g. ECONNREFUSED, in its error's cause. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { isAbortedError, isTimeoutError } from "../src/index.js";
 import { connect, observe } from "./helpers/clients.js";
-import { json, silence, similarities, startRawServer } from "./helpers/raw-server.js";
+import { json, LIMITS, silence, similarities, startRawServer } from "./helpers/raw-server.js";
 
 test("an aborted call rejects at once and ends its request", async () => {
   let closed = false;
@@ -63,4 +63,20 @@ test("a loop over pages stops at its signal", async () => {
     return undefined;
   })();
   await expect(loop).rejects.toSatisfy(isTimeoutError);
+});
+
+test("a loop stops at its signal also inside a page", async () => {
+  const nodes = ["dog", "cat", "horse"].map((text, i) => ({ rank: i + 1, text, similarity: 1, id: null }));
+  const page = { nodes, pageInfo: { hasNextPage: false, endCursor: null } };
+  const { url } = await startRawServer(json(200, { data: { c0: page, model: { limits: LIMITS } } }));
+  const controller = new AbortController();
+  const seen: string[] = [];
+  const loop = (async () => {
+    for await (const { text } of connect({ url }).neighbors("dog", { signal: controller.signal })) {
+      seen.push(text);
+      controller.abort();
+    }
+  })();
+  await expect(loop).rejects.toSatisfy(isAbortedError);
+  expect(seen).toEqual(["dog"]);
 });

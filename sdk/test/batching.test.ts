@@ -150,6 +150,12 @@ describe("a gateway with small limits", () => {
     expect(sizes.filter((size) => size > 3000)).toHaveLength(1);
   });
 
+  test("refuses a picture that fits no request with status 413", async () => {
+    const client = connect({ url: gateway.url });
+    const error = await client.ground(new Uint8Array(4000), "dog").catch((reason: unknown) => reason);
+    expect(isBadUserInputError(error) && error.status).toBe(413);
+  });
+
   test("is found out by its refusals where the first call is already too large for it", async () => {
     const { client } = observe({ url: gateway.url });
     const texts = Array.from({ length: 12 }, (_, i) => `${i % 10}`.repeat(500));

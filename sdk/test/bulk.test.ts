@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { isForbiddenError, isOverloadedError } from "../src/index.js";
+import { isAbortedError, isForbiddenError, isOverloadedError, isTimeoutError } from "../src/index.js";
 import { connect } from "./helpers/clients.js";
-import { json, LIMITS, startRawServer, type Answer } from "./helpers/raw-server.js";
+import { json, LIMITS, silence, startRawServer, type Answer } from "./helpers/raw-server.js";
 
 const items = Array.from({ length: 1000 }, (_, i) => ({ id: `${i}`, text: "dog" }));
 const model = { limits: LIMITS };
@@ -64,4 +64,66 @@ test("a concurrency of nothing is refused with its rule", async () => {
   const { url } = await startRawServer(store(() => undefined));
   const call = connect({ url }).upsertTexts("phrases", items, { concurrency: 0 });
   await expect(call).rejects.toThrow(/concurrency must be an integer of 1 or more, is 0/);
+});
+
+/** Items of an iterator that then waits for ever, and a promise of its being asked for more. */
+function idleAfter(count: number) {
+  let idle = (): void => undefined;
+  const waiting = new Promise<void>((resolve) => (idle = resolve));
+  async function* generate() {
+    yield* items.slice(0, count);
+    idle();
+    await new Promise(() => undefined);
+  }
+  return { source: generate(), waiting };
+}
+
+test("an upsert from a source that is idle ends at its signal", async () => {
+  const { url } = await startRawServer(store(() => undefined));
+  const controller = new AbortController();
+  const { source, waiting } = idleAfter(10);
+  const call = connect({ url }).upsertTexts("phrases", source, { signal: controller.signal });
+  const outcome = expect(call).rejects.toSatisfy(isAbortedError);
+  await waiting;
+  controller.abort();
+  await outcome;
+});
+
+test("a refusal ends the upsert while its other chunks wait for an idle source", async () => {
+  const { url } = await startRawServer(store(() => failing(403, "FORBIDDEN")));
+  const call = connect({ url }).upsertTexts("phrases", idleAfter(256).source);
+  await expect(call).rejects.toSatisfy(isForbiddenError);
+});
+
+test("a source is told that no more is taken, and asked for nothing after its end", async () => {
+  const { url } = await startRawServer(store(() => failing(403, "FORBIDDEN")));
+  const calls: string[] = [];
+  const ended = {
+    [Symbol.iterator]: () => ({
+      next: () => (calls.push("next"), { done: calls.length > 300, value: items[0] as (typeof items)[0] }),
+      return: () => (calls.push("return"), { done: true as const, value: undefined }),
+    }),
+  };
+  const stopped = connect({ url }).upsertTexts("phrases", ended, { concurrency: 1 });
+  await expect(stopped).rejects.toSatisfy(isForbiddenError);
+  expect(calls.slice(255)).toEqual(["next", "return"]);
+  const open = await startRawServer(store(() => undefined));
+  calls.length = 0;
+  await connect({ url: open.url }).upsertTexts("phrases", ended);
+  expect(calls).toHaveLength(301);
+  expect(calls).not.toContain("return");
+});
+
+test("a signal's own timeout ends the upsert, whatever chunks it meets", async () => {
+  const { url } = await startRawServer(store(() => silence));
+  const call = connect({ url }).upsertTexts("phrases", items, { signal: AbortSignal.timeout(200) });
+  await expect(call).rejects.toSatisfy(isTimeoutError);
+});
+
+test("a signal's own timeout ends the upsert also while its last picture is fetched", async () => {
+  const { url } = await startRawServer(store(() => undefined));
+  const photo = await startRawServer(silence);
+  const pictures = [{ id: "late", image: new URL(photo.url) }];
+  const call = connect({ url }).upsertImages("photos", pictures, { signal: AbortSignal.timeout(200) });
+  await expect(call).rejects.toSatisfy(isTimeoutError);
 });

@@ -13,6 +13,8 @@ test.each<[Partial<sdk.ClientOptions>, RegExp]>([
   [{ timeoutMs: NaN }, /timeoutMs must be/],
   [{ retries: -1 }, /retries must be an integer of 0 or more, is -1/],
   [{ maxConcurrency: 1.5 }, /maxConcurrency must be an integer of 1 or more, is 1.5/],
+  [{ headers: { "x y": "1" } }, /the header x y must have a name and a value that HTTP allows$/],
+  [{ apiKey: "sec\nret" }, /^the header authorization must have a name and a value that HTTP allows$/],
 ])("options %j are refused with their rule", (options, message) => {
   expect(() => sdk.createClient({ url, ...options })).toThrow(message);
   expect(() => sdk.createClient({ url, ...options })).toThrow(sdk.BadUserInputError);

@@ -10,6 +10,7 @@ import {
 } from "../src/index.js";
 import { plain } from "../../test/helpers/pictures.mjs";
 import { connect, connectRelational, observe } from "./helpers/clients.js";
+import { startRawServer } from "./helpers/raw-server.js";
 
 const client = connectRelational();
 
@@ -180,6 +181,19 @@ test("pictures are searched with words, with both, and iterated over", async () 
   const mixed = await client.searchImages(id, { image, text: "sky", textWeight: 0.3, negativeText: "grass" });
   expect(mixed.items).toHaveLength(5);
   await expect(client.searchImages(id, {})).rejects.toSatisfy(isBadUserInputError);
+});
+
+test("the picture of a search is fetched once for all pages", async () => {
+  const id = await fresh("IMAGES");
+  const image = await plain("#ff0000").png().toBuffer();
+  await client.upsertImages(
+    id,
+    [1, 2, 3].map((i) => ({ id: `${i}`, image })),
+  );
+  const photo = await startRawServer((response) => void response.end(image));
+  const hits = await collect(client.imageHits(id, { image: new URL(photo.url) }, { first: 1 }));
+  expect(hits).toHaveLength(3);
+  expect(photo.received).toHaveLength(1);
 });
 
 test("a collection of the other kind is refused as a whole", async () => {

@@ -37,6 +37,7 @@ test.each([
   ["500 without GraphQL", json(500, {})],
   ["502 from a proxy", json(502, "bad gateway")],
   ["503", json(503, failing("OVERLOADED"))],
+  ["503 from a proxy", json(503, "no backend")],
   ["an item that met a full queue", partlyOverloaded(0)],
 ])("%s is tried again", async (_, answer) => {
   const { url, received } = await startRawServer(answer, answer, similarities);
@@ -133,8 +134,42 @@ test("an address where nobody listens is named", async () => {
   );
 });
 
+test("a proxy's 503 is a network error with its status and wait, and no refusal", async () => {
+  const { url, received } = await startRawServer(json(503, "no backend", { "retry-after": "1" }));
+  const ask = (retries: number) => connect({ url, retries });
+  const error = await ask(0)
+    .similarity("a", "b")
+    .catch((reason: unknown) => reason);
+  expect(isNetworkError(error) && [error.status, error.retryAfterMs]).toEqual([503, 1000]);
+  // Whether the collection has been made is not known.
+  await expect(ask(3).createCollection("birds", "TEXTS")).rejects.toSatisfy(isNetworkError);
+  expect(received).toHaveLength(2);
+});
+
+test("an error tells what the server's log calls its request", async () => {
+  const refused = await startRawServer(json(500, failing("INTERNAL", { requestId: "r-1" })));
+  const whole = connect({ url: refused.url, retries: 0 }).similarity("a", "b");
+  await expect(whole).rejects.toMatchObject({ code: "INTERNAL", requestId: "r-1" });
+  const extensions = { code: "INTERNAL", requestId: "r-2" };
+  const errors = [{ message: "internal error", path: ["c0", 0], extensions }];
+  const data = { c0: [null], model: { limits: LIMITS } };
+  const { url } = await startRawServer(json(200, { data, errors }));
+  const [item] = await connect({ url }).similarities([{ a: "a", b: "b" }]);
+  expect(item).toMatchObject({ code: "INTERNAL", requestId: "r-2" });
+});
+
 test("the key and own headers are sent", async () => {
   const { url, received } = await startRawServer(similarities);
   await connect({ url, apiKey: "secret", headers: { "x-request-id": "abc" } }).similarity("a", "b");
   expect(received[0]?.headers).toMatchObject({ authorization: "Bearer secret", "x-request-id": "abc" });
+});
+
+test("headers of any case never double those of the client: the key and the content type win", async () => {
+  const { url, received } = await startRawServer(similarities);
+  const headers = { "Content-Type": "text/plain", Authorization: "Basic own", Accept: "application/*" };
+  await connect({ url, apiKey: "secret", headers }).similarity("a", "b");
+  await connect({ url, headers }).similarity("a", "b");
+  const own = { "content-type": "application/json", accept: "application/*" };
+  expect(received[0]?.headers).toMatchObject({ ...own, authorization: "Bearer secret" });
+  expect(received[1]?.headers).toMatchObject({ ...own, authorization: "Basic own" });
 });
