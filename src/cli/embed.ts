@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { readLines } from "../collections/lines.js";
 import { isGroundwireError } from "../errors.js";
 import { encodeVector } from "../graphql/scalars/vector.scalar.js";
 import type { Encoder } from "../inference/encoder.js";
@@ -26,8 +26,8 @@ const OPTIONS = {
   model: { type: "string" },
 } as const;
 
-/** Lines encoded in one call: enough to fill batches, few enough to answer a slow writer soon. */
-const CHUNK = 256;
+/** Lines encoded in one call, of which all may have to wait: enough to fill batches, few enough to answer a slow writer soon. */
+const MOST_LINES = 256;
 
 interface Item {
   fields: Record<string, unknown>;
@@ -42,18 +42,21 @@ export async function run(args: string[]): Promise<number> {
     const scaled = values.raw ? vector : normalize(vector);
     return values.base64 ? encodeVector(scaled) : Array.from(scaled);
   };
-  const failed = await withServices(values.model, ({ encoder }) => embedInput(encoder, shape));
+  const failed = await withServices(values.model, ({ encoder }, { maxQueue }) =>
+    embedInput(encoder, Math.min(MOST_LINES, maxQueue), shape),
+  );
   if (failed > 0) console.error(`groundwire: ${failed} texts could not be embedded; their lines say why`);
   return failed > 0 ? 1 : 0;
 }
 
 async function embedInput(
   encoder: Encoder,
+  size: number,
   shape: (vector: Float32Array) => string | number[],
 ): Promise<number> {
   let failed = 0;
   let chunk = 0;
-  for await (const items of chunks()) {
+  for await (const items of chunks(size)) {
     // For a few lines more workers would only have to be waited for.
     if (chunk++ === 1) encoder.grow();
     const texts = items.map(({ text }) => text);
@@ -74,13 +77,13 @@ async function write(value: object): Promise<void> {
   if (!process.stdout.write(`${JSON.stringify(value)}\n`)) await once(process.stdout, "drain");
 }
 
-async function* chunks(): AsyncGenerator<Item[]> {
+async function* chunks(size: number): AsyncGenerator<Item[]> {
   let items: Item[] = [];
   let line = 0;
-  for await (const content of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+  for await (const content of readLines(process.stdin)) {
     line += 1;
     items.push(toItem(content, line));
-    if (items.length < CHUNK) continue;
+    if (items.length < size) continue;
     yield items;
     items = [];
   }

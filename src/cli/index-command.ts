@@ -6,18 +6,20 @@ import { collectSeldom } from "../garbage.js";
 import { startServices } from "../services.js";
 import { UsageError } from "./command.js";
 
-export const summary = "a folder of pictures or a file of texts into a collection";
+export const summary = "pictures of a folder or texts of a file into a collection";
 
 export const usage = `groundwire index PATH --collection NAME [--force]
 
-Brings a folder of JPEG, PNG and WebP pictures, or a file with a text a line, into a collection below
-GROUNDWIRE_DATA_DIR. An interrupted run goes on where it was when it is started again.
+Brings a folder of JPEG, PNG and WebP pictures, one such picture, or a file with a text a line, into a collection below
+GROUNDWIRE_DATA_DIR. An interrupted run goes on where it was when it is started again. Links in a folder are followed,
+and a folder that several lead to is read once.
 
   --collection NAME   made where it does not exist
   --force             encode also what the collection has already`;
 
 export const exits = {
-  0: "done; what could not be read is listed",
+  0: "done; what was left out, such as a damaged picture, is listed",
+  1: "failed, or some items did, which are listed; the same command goes on from there",
   130: "interrupted; the same command goes on from there",
 };
 
@@ -46,11 +48,13 @@ export async function run(args: string[]): Promise<number> {
       collection: values.collection,
       path,
       force: values.force,
+      maxQueue: config.maxQueue,
       onProgress: createReporter(),
       signal: interruption.signal,
     });
-    printReport(report, values.collection);
-    return interruption.signal.aborted ? 130 : 0;
+    const failed = printReport(report, values.collection);
+    if (interruption.signal.aborted) return 130;
+    return failed > 0 ? 1 : 0;
   } finally {
     process.removeListener("SIGINT", interrupt);
     await services.close();
@@ -71,7 +75,13 @@ function createReporter(): (progress: IndexProgress) => void {
   };
 }
 
-function printReport({ stored, skipped, failed, failures }: IndexReport, collection: string): void {
-  console.log(`${collection}: ${stored} stored, ${skipped} there already, ${failed} could not be read`);
+/** @returns how many items failed through no fault of their own. */
+function printReport({ stored, skipped, failures }: IndexReport, collection: string): number {
+  const failed = failures.filter(({ permanent }) => !permanent).length;
+  const counts = [`${stored} stored`, `${skipped} there already`, `${failures.length - failed} left out`];
+  if (failed > 0) counts.push(`${failed} failed`);
+  console.log(`${collection}: ${counts.join(", ")}`);
   for (const { id, reason } of failures) console.log(`  ${id}: ${reason}`);
+  if (failed > 0) console.error(`groundwire: ${failed} items failed; the same command goes on from there`);
+  return failed;
 }

@@ -32,8 +32,7 @@ export async function run(args: string[]): Promise<void> {
   const [subject, object] = positionals;
   if (positionals.length !== 2 || !subject || !object)
     throw new UsageError(`relations takes a subject and an object, has ${positionals.length} arguments`);
-  if (values.predicate !== undefined && (subject === MISSING) === (object === MISSING))
-    throw new UsageError(`--predicate needs ${MISSING} in place of either the subject or the object`);
+  checkQuestion([subject, object], values);
   const first = parseFirst(values.first);
   const lines = await withRelations(values.model, async (services) => {
     const asked = { subject, object, first };
@@ -42,6 +41,17 @@ export async function run(args: string[]): Promise<void> {
     return show(await infer({ ...asked, image: values.image }, services), values.json, showPredicate);
   });
   console.log(lines);
+}
+
+/** @throws UsageError where an argument would be ignored, or a missing end taken for a word. */
+function checkQuestion(ends: string[], { predicate, image }: { predicate?: string; image?: string }): void {
+  const missing = ends.filter((end) => end === MISSING).length;
+  if (predicate === undefined && missing > 0)
+    throw new UsageError(`${MISSING} in place of the subject or the object needs --predicate`);
+  if (predicate !== undefined && missing !== 1)
+    throw new UsageError(`--predicate needs ${MISSING} in place of either the subject or the object`);
+  if (predicate !== undefined && image !== undefined)
+    throw new UsageError("--image relates two things in a photo and does not go with --predicate");
 }
 
 interface Pair {

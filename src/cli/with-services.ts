@@ -1,5 +1,5 @@
 import { resolveBundleDirectory } from "../bundle/bundle.js";
-import { readConfig } from "../config.js";
+import { readConfig, type Config } from "../config.js";
 import { startServices, type Services } from "../services.js";
 
 /**
@@ -8,12 +8,12 @@ import { startServices, type Services } from "../services.js";
  */
 export async function withServices<T>(
   model: string | undefined,
-  action: (services: Services) => Promise<T>,
+  action: (services: Services, config: Config) => Promise<T>,
 ): Promise<T> {
   const config = readConfig();
   const services = await startServices(resolveBundleDirectory(model ?? config.model), config);
   try {
-    return await action(services);
+    return await action(services, config);
   } finally {
     await services.close();
   }

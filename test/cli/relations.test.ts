@@ -66,6 +66,10 @@ test("wrong arguments are refused before the model is loaded", async () => {
     "relations takes a subject and an object, has 1 arguments",
   );
   await expect(relations(["man", "horse", "--first", "x"])).rejects.toThrow("--first must be a whole number");
+  await expect(relations(["man", "?"])).rejects.toThrow("? in place of the subject or the object needs");
+  await expect(relations(["man", "?", "--predicate", "on", "--image", "a.jpg"])).rejects.toThrow(
+    "--image relates two things in a photo and does not go with --predicate",
+  );
   await expect(ground(["photo.jpg"])).rejects.toThrow("ground takes a photo and a text, has 1 arguments");
 });
 
