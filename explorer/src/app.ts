@@ -1,6 +1,7 @@
 import { createClient, isUnauthenticatedError, type Client } from "@groundwire/client";
 import { readAddress } from "./address.js";
 import { element } from "./dom.js";
+import { readKey, writeKey } from "./key.js";
 import { compose } from "./panels/compose.js";
 import { photo } from "./panels/photo.js";
 import { pictures } from "./panels/pictures.js";
@@ -9,8 +10,6 @@ import { word } from "./panels/word.js";
 import { createView } from "./view.js";
 
 const PANELS = [word, compose, relations, photo, pictures];
-/** In the tab's own storage: it ends with the tab, and no other origin reads it. */
-const KEY = "groundwire-api-key";
 
 /**
  * The whole page: a panel for each kind of question, chosen by the address.
@@ -36,9 +35,8 @@ export function createApp(url: string, lifetime?: AbortSignal): HTMLElement {
   const links = PANELS.map(({ id, title }) => element("a", { href: `#/${id}` }, title));
 
   function connect(): Client {
-    const apiKey = sessionStorage.getItem(KEY) ?? undefined;
     // Gateways that take only trusted documents take these, one operation each.
-    return createClient({ url, apiKey, combine: false });
+    return createClient({ url, apiKey: readKey(), combine: false });
   }
 
   function describeModel(): void {
@@ -73,12 +71,11 @@ export function createApp(url: string, lifetime?: AbortSignal): HTMLElement {
 
 function createKeyForm(onChange: () => void): HTMLDetailsElement {
   const input = element("input", { type: "password", name: "key", autocomplete: "off" });
-  input.value = sessionStorage.getItem(KEY) ?? "";
+  input.value = readKey() ?? "";
   const form = element("form", {}, element("label", {}, "API key", input), element("button", {}, "Use"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (input.value === "") sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, input.value);
+    writeKey(input.value.trim());
     onChange();
   });
   return element("details", { className: "key" }, element("summary", {}, "API key"), form);

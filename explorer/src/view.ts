@@ -7,7 +7,7 @@ import type { Field, Panel } from "./panel.js";
 export interface View {
   id: string;
   element: HTMLElement;
-  /** Asks what the address says; fields that it does not name keep what stands in them. */
+  /** Asks what the address says. Without values that is what stands in the fields at the start. */
   open: (values: Readonly<Record<string, string>>) => Promise<void>;
 }
 
@@ -22,7 +22,8 @@ export function createView(panel: Panel, { client, onError }: ViewOptions): View
   const lists = panel.fields
     .filter(({ suggest }) => suggest)
     .map((field) => ({ field, list: listOf(panel, field) }));
-  const output = element("div", { className: "answer" });
+  // Takes the focus from a link of the answer before it.
+  const output = element("div", { className: "answer", tabIndex: -1 });
   output.setAttribute("aria-live", "polite");
   const form = element(
     "form",
@@ -45,8 +46,8 @@ export function createView(panel: Panel, { client, onError }: ViewOptions): View
 
   async function open(values: Readonly<Record<string, string>>): Promise<void> {
     for (const { field, input } of inputs) {
-      const value = values[field.name] ?? (Object.keys(values).length > 0 ? "" : undefined);
-      if (value !== undefined && field.kind !== "picture") input.value = value;
+      const start = Object.keys(values).length === 0 || field.kind === "share" ? field.start : "";
+      if (field.kind !== "picture") input.value = values[field.name] ?? start ?? "";
     }
     await Promise.all([suggest(), ask()]);
   }
@@ -54,10 +55,14 @@ export function createView(panel: Panel, { client, onError }: ViewOptions): View
   async function suggest(): Promise<void> {
     if (suggested) return;
     suggested = true;
-    for (const { field, list } of lists) {
-      // Without suggestions the field can still be filled; what is wrong, the answer says.
-      const texts = await (field.suggest as NonNullable<Field["suggest"]>)(client()).catch(() => []);
-      list.replaceChildren(...texts.map((value) => element("option", { value })));
+    try {
+      for (const { field, list } of lists) {
+        const texts = (await field.suggest?.(client())) ?? [];
+        list.replaceChildren(...texts.map((value) => element("option", { value })));
+      }
+    } catch {
+      // The fields can still be filled; what is wrong, the answer says.
+      suggested = false;
     }
   }
 
@@ -68,14 +73,20 @@ export function createView(panel: Panel, { client, onError }: ViewOptions): View
     try {
       const question = { values: readValues(), pictures: readPictures(), client: client(), signal };
       const answer = await panel.answer(question);
-      if (!signal.aborted) output.replaceChildren(...answer);
+      if (!signal.aborted) show(...answer);
     } catch (error) {
       if (signal.aborted) return;
-      output.replaceChildren(describe(error));
+      show(describe(error));
       onError(error);
     } finally {
       if (!signal.aborted) output.setAttribute("aria-busy", "false");
     }
+  }
+
+  function show(...answer: Node[]): void {
+    const hadFocus = output.contains(document.activeElement);
+    output.replaceChildren(...answer);
+    if (hadFocus) output.focus();
   }
 
   function readValues(): Record<string, string> {

@@ -1,6 +1,7 @@
 import { createClient } from "@groundwire/client";
 import { afterEach, expect, inject, test } from "vitest";
 import "../../sdk/test/helpers/clients.js";
+import { startGateway } from "../../sdk/test/helpers/start-gateway.mjs";
 import { halves } from "../../test/helpers/pictures.mjs";
 import { createApp } from "../src/app.js";
 
@@ -103,4 +104,34 @@ test("pictures of a collection are found, with thumbnails", async () => {
   panel("pictures").querySelector("form")?.requestSubmit();
   await expect.poll(() => panel("pictures").querySelector(".answer")?.innerHTML).toContain("<figure>");
   expect(panel("pictures").querySelector("img")?.src).toMatch(/^data:image\/jpeg/);
+});
+
+test("a gateway with keys asks for one, and with it everything is answered", async () => {
+  const key = "a-key-of-many-letters";
+  const gateway = await startGateway({ GROUNDWIRE_API_KEYS: `read:${key}` });
+  try {
+    open("#/relations", gateway.url);
+    await expect
+      .poll(() => panel("relations").querySelector(".error")?.textContent)
+      .toContain("UNAUTHENTICATED");
+    const details = document.querySelector<HTMLDetailsElement>("details.key");
+    expect(details?.open).toBe(true);
+    (details?.querySelector("input") as HTMLInputElement).value = key;
+    details?.querySelector("form")?.requestSubmit();
+    await expect.poll(() => panel("relations").querySelectorAll(".bars li").length).toBe(12);
+    await expect
+      .poll(() => panel("relations").querySelectorAll("datalist option").length)
+      .toBeGreaterThan(100);
+  } finally {
+    await gateway.stop();
+  }
+});
+
+test("an address without values is the start again, whatever was asked before", async () => {
+  open("#/word?text=horse");
+  await expect.poll(() => panel("word").textContent).toContain("Concreteness");
+  window.location.hash = "#/word";
+  await expect
+    .poll(() => panel("word").querySelector<HTMLInputElement>("input[name=text]")?.value)
+    .toBe("zebra");
 });

@@ -23,7 +23,7 @@ async function answer({ values, pictures, client, signal }: Question): Promise<N
 function view(image: File, { rows, columns, words }: Grounding): HTMLElement {
   const url = URL.createObjectURL(image);
   const picture = element("img", { src: url, alt: image.name });
-  picture.addEventListener("load", () => URL.revokeObjectURL(url));
+  for (const event of ["load", "error"]) picture.addEventListener(event, () => URL.revokeObjectURL(url));
   const heat = element("div", { className: "heat" });
   heat.style.gridTemplate = `repeat(${rows}, 1fr) / repeat(${columns}, 1fr)`;
   const box = element("div", { className: "box" });

@@ -1,6 +1,6 @@
 import type { RelationScore } from "@groundwire/client";
 import { linkToWord } from "../address.js";
-import { bars, part } from "../dom.js";
+import { bars, note, part } from "../dom.js";
 import type { Panel, Question } from "../panel.js";
 
 export const relations: Panel = {
@@ -18,8 +18,8 @@ export const relations: Panel = {
 
 async function answer({ values, pictures, client, signal }: Question): Promise<Node[]> {
   const { subject = "", predicate = "", object = "" } = values;
+  const { image } = pictures;
   if (predicate === "") {
-    const { image } = pictures;
     const scores = await client.inferRelations(subject, object, { image, first: 12, signal });
     return [part(`${subject} … ${object}`, bars(scores.map(toRow)))];
   }
@@ -33,12 +33,12 @@ async function answer({ values, pictures, client, signal }: Question): Promise<N
     href: linkToWord(text),
     value: similarity,
   }));
-  return [part(`${subject || "?"} ${predicate} ${object || "?"}`, bars(rows))];
+  const unused = image ? [note("A triple is completed without the photo.")] : [];
+  return [...unused, part(`${subject || "?"} ${predicate} ${object || "?"}`, bars(rows))];
 }
 
 function toRow({ predicate, probability, count }: RelationScore) {
-  const note = count > 0 ? `seen ${count} times` : "inferred";
-  return { label: predicate.name, value: probability, note };
+  return { label: predicate.name, value: probability, note: count > 0 ? `seen ${count} times` : "inferred" };
 }
 
 async function suggestPredicates(client: Question["client"]): Promise<string[]> {

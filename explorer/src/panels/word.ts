@@ -52,9 +52,14 @@ function axisLine({ value, axis }: AxisScore, farthest: number): HTMLElement {
   return element(
     "li",
     {},
-    element("strong", {}, `${axis.name}${trust}`),
+    element(
+      "strong",
+      {},
+      `${axis.name}${trust} `,
+      element("data", { value: String(value) }, value.toFixed(2)),
+    ),
     element("span", { className: "low" }, axis.low.slice(0, 3).join(", ")),
-    element("span", { className: "line", title: value.toFixed(3) }, mark),
+    element("span", { className: "line" }, mark),
     element("span", { className: "high" }, axis.high.slice(0, 3).join(", ")),
   );
 }
