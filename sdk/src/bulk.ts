@@ -24,12 +24,17 @@ export interface UpsertReport {
   upserted: number;
   /** Items that are not known to be, in the order of the input. Upserting them again does no harm. */
   failed: FailedItem[];
+  /** Of the durable ones, in no order: texts longer than the model reads, whose vectors are of their beginnings. */
+  truncated: ItemPlace[];
 }
 
-export interface FailedItem {
+export interface ItemPlace {
   /** Place in the input, from 0. */
   index: number;
   id: string;
+}
+
+export interface FailedItem extends ItemPlace {
   error: GroundwireError;
 }
 
@@ -37,7 +42,7 @@ export interface BulkPlan<Item extends { id: string }, Wire> {
   items: Iterable<Item> | AsyncIterable<Item>;
   /** What is sent of an item; may fail for this item alone. */
   prepare: (item: Item) => Wire | Promise<Wire>;
-  send: (chunk: Wire[]) => Promise<Settled<unknown>[]>;
+  send: (chunk: Wire[]) => Promise<Settled<{ truncated?: boolean }>[]>;
   limits: RequestLimits;
   /** Larger chunks would tell of progress, and lose to a broken connection, in larger steps. */
   maxItems: number;
@@ -67,6 +72,7 @@ export async function sendInChunks<Item extends { id: string }, Wire>(
     throw new BadUserInputError(`concurrency must be an integer of 1 or more, is ${concurrency}`);
   }
   const failed: FailedItem[] = [];
+  const truncated: ItemPlace[] = [];
   let upserted = 0;
   const source = createSource(plan.items, Math.min(plan.limits.maxTexts, plan.maxItems));
   // Its reason is the first error that ends the upsert.
@@ -92,8 +98,9 @@ export async function sendInChunks<Item extends { id: string }, Wire>(
     });
     chunk.forEach(({ index, id }, i) => {
       const result = results[i];
-      if (isGroundwireError(result)) failed.push({ index, id, error: result });
-      else upserted++;
+      if (isGroundwireError(result)) return void failed.push({ index, id, error: result });
+      upserted++;
+      if (result?.truncated) truncated.push({ index, id });
     });
   }
 
@@ -104,7 +111,7 @@ export async function sendInChunks<Item extends { id: string }, Wire>(
   signal?.removeEventListener("abort", abort);
   await source.close();
   halt.signal.throwIfAborted();
-  return { upserted, failed: failed.sort((a, b) => a.index - b.index) };
+  return { upserted, failed: failed.sort((a, b) => a.index - b.index), truncated };
 }
 
 /** Prepares a block's items one by one, so that only what fits a request is in memory, and groups them to such. */

@@ -111,7 +111,7 @@ export const UPSERT_TEXTS: Operation<
   kind: "mutation",
   field: "upsertTexts",
   args: { collection: "ID!", items: "[TextItemInput!]!" },
-  selection: "{ id }",
+  selection: "{ id truncated }",
   list: "items",
   idempotent: true,
 };

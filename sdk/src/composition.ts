@@ -66,7 +66,7 @@ export const COMPOSE: Operation<ComposeVariables, WireComposition & { text: stri
     first: "Int = 10",
     excludeTerms: "Boolean = true",
   },
-  selection: "{ method text vector norm neighbors { rank text similarity } }",
+  selection: "{ method text truncated vector norm neighbors { rank text similarity } }",
 };
 
 export const ANALOGY: Operation<{ a: string; b: string; c: string; first?: number }, Neighbor[]> = {

@@ -1,4 +1,4 @@
-export type { BulkOptions, BulkProgress, FailedItem, UpsertReport } from "./bulk.js";
+export type { BulkOptions, BulkProgress, FailedItem, ItemPlace, UpsertReport } from "./bulk.js";
 export { createClient, type Client } from "./client.js";
 export type {
   Collection,

@@ -29,7 +29,7 @@ test("what callers keep beside the fields of an item, a pair or a query is not s
   await client.createCollection(texts, "TEXTS");
   await client.createCollection(images, "IMAGES");
   const row: TextItem & { line: number } = { id: "1", text: "dog", line: 7 };
-  expect(await client.upsertTexts(texts, [row])).toEqual({ upserted: 1, failed: [] });
+  expect(await client.upsertTexts(texts, [row])).toEqual({ upserted: 1, failed: [], truncated: [] });
   const pair = { subject: "man", object: "horse", line: 7 };
   expect((await client.inferPairRelations([pair], { first: 1 }))[0]).toHaveLength(1);
   const query = { text: "dog", line: 7 };

@@ -48,6 +48,15 @@ test("a collection is made, found, listed and deleted", async () => {
   expect(await client.collection(id)).toBeNull();
 });
 
+test("texts longer than the model reads are stored and named", async () => {
+  const items = [
+    { id: "short", text: "a dog" },
+    { id: "long", text: "a dog runs ".repeat(200) },
+  ];
+  const report = await client.upsertTexts(await fresh("TEXTS"), items);
+  expect(report).toEqual({ upserted: 2, failed: [], truncated: [{ index: 1, id: "long" }] });
+});
+
 test("what has no collection is told as such", async () => {
   const id = "nowhere";
   await expect(client.countItems(id)).rejects.toSatisfy(isCollectionNotFoundError);
@@ -62,7 +71,7 @@ test("1,000 texts are stored in chunks, and items are iterated over in the order
   const id = await fresh("TEXTS");
   const progress: BulkProgress[] = [];
   const report = await observed.upsertTexts(id, texts(1000), { onProgress: (done) => progress.push(done) });
-  expect(report).toEqual({ upserted: 1000, failed: [] });
+  expect(report).toEqual({ upserted: 1000, failed: [], truncated: [] });
   expect(progress.at(-1)).toEqual({ upserted: 1000, failed: 0 });
   expect(requests.filter(({ query }) => query.startsWith("mutation"))).toHaveLength(progress.length);
   const items = await collect(client.items(id, { first: 300 }));
@@ -207,6 +216,7 @@ test("collections without pictures need no model that sees", async () => {
   expect(await shipped.upsertTexts(id, [{ id: "1", text: "striped horse" }])).toEqual({
     upserted: 1,
     failed: [],
+    truncated: [],
   });
   await shipped.deleteCollection(id);
 });

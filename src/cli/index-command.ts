@@ -52,7 +52,7 @@ export async function run(args: string[]): Promise<number> {
       onProgress: createReporter(),
       signal: interruption.signal,
     });
-    const failed = printReport(report, values.collection);
+    const failed = printReport(report, values.collection, services.bundle.manifest.maxTokens);
     if (interruption.signal.aborted) return 130;
     return failed > 0 ? 1 : 0;
   } finally {
@@ -76,11 +76,19 @@ function createReporter(): (progress: IndexProgress) => void {
 }
 
 /** @returns how many items failed through no fault of their own. */
-function printReport({ stored, skipped, failures }: IndexReport, collection: string): number {
+function printReport(
+  { stored, truncated, skipped, failures }: IndexReport,
+  collection: string,
+  maxTokens: number,
+): number {
   const failed = failures.filter(({ permanent }) => !permanent).length;
   const counts = [`${stored} stored`, `${skipped} there already`, `${failures.length - failed} left out`];
   if (failed > 0) counts.push(`${failed} failed`);
   console.log(`${collection}: ${counts.join(", ")}`);
+  if (truncated > 0)
+    console.log(
+      `  of those stored, ${truncated} have more than ${maxTokens} tokens: only their beginnings count`,
+    );
   for (const { id, reason } of failures) console.log(`  ${id}: ${reason}`);
   if (failed > 0) console.error(`groundwire: ${failed} items failed; the same command goes on from there`);
   return failed;

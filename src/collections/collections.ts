@@ -41,6 +41,13 @@ export interface ImageItem {
   metadata?: readonly MetadataEntry[];
 }
 
+/** An item that is durable. */
+export interface Upserted {
+  id: string;
+  /** Whether only its text's beginning, of the model's maxTokens, is in its vector. */
+  truncated: boolean;
+}
+
 export interface UpsertOptions {
   /** Abandons what has not been encoded. */
   signal?: AbortSignal;
@@ -71,20 +78,20 @@ export interface Collections {
   /** @throws GroundwireError COLLECTION_NOT_FOUND */
   delete(id: string): Promise<void>;
   /**
-   * One result an item, in order: its id once it is durable, or its error. Neighbors of a bad item are served.
+   * One result an item, in order, once it is durable, or its error. Neighbors of a bad item are served.
    * @throws GroundwireError COLLECTION_NOT_FOUND, MODEL_MISMATCH, or BAD_USER_INPUT for a collection of pictures.
    */
   upsertTexts(
     id: string,
     items: readonly TextItem[],
     options?: UpsertOptions,
-  ): Promise<(string | GroundwireError)[]>;
+  ): Promise<(Upserted | GroundwireError)[]>;
   /** As upsertTexts, for a collection of pictures. */
   upsertImages(
     id: string,
     items: readonly ImageItem[],
     options?: UpsertOptions,
-  ): Promise<(string | GroundwireError)[]>;
+  ): Promise<(Upserted | GroundwireError)[]>;
   /**
    * A collection that the served model may read and write.
    * @throws GroundwireError COLLECTION_NOT_FOUND, MODEL_MISMATCH, or BAD_USER_INPUT for another kind.
@@ -115,7 +122,9 @@ export interface CollectionsOptions {
 /** Each uses several processors already. */
 const READS_AT_ONCE = 4;
 
-type Encoded = { vector: Float32Array; text: string | null; picture: Uint8Array | null } | GroundwireError;
+type Encoded =
+  | { vector: Float32Array; text: string | null; picture: Uint8Array | null; truncated: boolean }
+  | GroundwireError;
 
 /** Users' own texts and pictures: encoded by the served model, kept in a store, never mixed with another model's. */
 export function createCollections(options: CollectionsOptions): Collections {
@@ -187,7 +196,7 @@ export function createCollections(options: CollectionsOptions): Collections {
     items: readonly Item[],
     field: string,
     encode: (items: readonly Item[], fields: string[]) => Promise<Encoded[]>,
-  ): Promise<(string | GroundwireError)[]> {
+  ): Promise<(Upserted | GroundwireError)[]> {
     const errors = items.map((item, i) => findFault(item, `${field}[${i}]`));
     // What is malformed is not worth the model's time.
     const sound = items.flatMap((item, i) => (errors[i] ? [] : [{ item, name: `${field}[${i}]` }]));
@@ -199,8 +208,8 @@ export function createCollections(options: CollectionsOptions): Collections {
     const ready = sound.flatMap(({ item }) => toNewItem(item, results.get(item) as Encoded));
     if (ready.length > 0) await whileThere(collection, () => store.upsert(collection, ready));
     return items.map((item, i) => {
-      const result = errors[i] ?? results.get(item);
-      return isGroundwireError(result) ? result : item.id;
+      const result = errors[i] ?? (results.get(item) as Encoded);
+      return isGroundwireError(result) ? result : { id: item.id, truncated: result.truncated };
     });
   }
 
@@ -213,7 +222,14 @@ export function createCollections(options: CollectionsOptions): Collections {
     const fields = names.map((name) => `${name}.text`);
     const results = await encoder.encode(texts, { fields, signal, timeoutMs });
     return results.map((result, i) =>
-      isGroundwireError(result) ? result : { vector: result.vector, text: texts[i] as string, picture: null },
+      isGroundwireError(result)
+        ? result
+        : {
+            vector: result.vector,
+            text: texts[i] as string,
+            picture: null,
+            truncated: result.truncated,
+          },
     );
   }
 
@@ -229,7 +245,12 @@ export function createCollections(options: CollectionsOptions): Collections {
       results.map(async (result) =>
         isGroundwireError(result)
           ? result
-          : { vector: result.embedding, text: null, picture: await compressPicture(result.pixels) },
+          : {
+              vector: result.embedding,
+              text: null,
+              picture: await compressPicture(result.pixels),
+              truncated: false,
+            },
       ),
     );
   }

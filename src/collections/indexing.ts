@@ -5,7 +5,7 @@ import { dirname, extname, relative, sep } from "node:path";
 import { GroundwireError, isGroundwireError, type ErrorCode } from "../errors.js";
 import { PICTURE_LIMITS } from "../pictures/decode.js";
 import { checkItemId } from "./checks.js";
-import type { Collections } from "./collections.js";
+import type { Collections, Upserted } from "./collections.js";
 import { readLines } from "./lines.js";
 import type { CollectionInfo, StoredItem } from "./vector-store.js";
 import { walk } from "./walk.js";
@@ -36,6 +36,8 @@ export interface IndexProgress {
 }
 
 export interface IndexReport extends IndexProgress {
+  /** Of those stored: texts longer than the model reads, whose vectors are of their beginnings. */
+  truncated: number;
   /** What could not be indexed, and why. */
   failures: IndexFailure[];
 }
@@ -63,8 +65,8 @@ interface Plan<T extends Task> {
   parallel: number;
   /** Codes of what is wrong with an item itself. */
   permanent: readonly ErrorCode[];
-  /** One result a task: its id, or why not. */
-  store: (tasks: T[]) => Promise<(string | GroundwireError)[]>;
+  /** One result a task. */
+  store: (tasks: T[]) => Promise<(Upserted | GroundwireError)[]>;
 }
 
 const PICTURES = new Set([".jpg", ".jpeg", ".png", ".webp"]);
@@ -113,7 +115,14 @@ async function execute<T extends Task>(
   { onProgress, signal }: IndexOptions,
 ): Promise<IndexReport> {
   const { total, failures } = plan;
-  const report: IndexReport = { stored: 0, skipped: 0, failed: failures.length, total, failures };
+  const report: IndexReport = {
+    stored: 0,
+    truncated: 0,
+    skipped: 0,
+    failed: failures.length,
+    total,
+    failures,
+  };
   const batches = toBatches(plan, kept, () => (report.skipped += 1));
 
   async function work(): Promise<void> {
@@ -134,11 +143,12 @@ async function execute<T extends Task>(
 function note(
   report: IndexReport,
   id: string,
-  result: string | GroundwireError,
+  result: Upserted | GroundwireError,
   permanent: readonly ErrorCode[],
 ): void {
   if (!isGroundwireError(result)) {
     report.stored += 1;
+    if (result.truncated) report.truncated += 1;
     return;
   }
   report.failed += 1;
@@ -227,7 +237,7 @@ function planPictures(
       yield { id, file, version, bytes: size, isKept };
     }
   }
-  function store(batch: PictureTask[]): Promise<(string | GroundwireError)[]> {
+  function store(batch: PictureTask[]): Promise<(Upserted | GroundwireError)[]> {
     const items = batch.map((task) => ({
       id: task.id,
       image: () => readPicture(task),

@@ -40,6 +40,19 @@ test("a negative term is subtracted, whether the others are encoded as a phrase 
   expect(cosine(vectorOf(sum?.vector ?? ""), added)).toBeGreaterThan(0.99999);
 });
 
+test("a composition tells where a text was too long for the model", async () => {
+  const long = "horse ".repeat(200);
+  const { data, errors } = await server.ask(
+    `{ encode: compose(terms: [{ text: "${long}" }]) { truncated }
+       sum: compose(terms: [{ text: "brown" }, { text: "${long}" }], method: SUM) { truncated }
+       minus: compose(terms: [{ text: "brown" }, { text: "${long}", weight: -1 }]) { truncated }
+       short: compose(terms: [{ text: "brown" }, { text: "horse" }], method: SUM) { truncated } }`,
+  );
+  expect(errors).toBeUndefined();
+  const yes = { truncated: true };
+  expect(data).toEqual({ encode: yes, sum: yes, minus: yes, short: { truncated: false } });
+});
+
 test("subtracted terms are no neighbors of what is left, and terms that are only subtracted are refused", async () => {
   const { data, errors } = await server.ask(
     `{ a: compose(terms: [{ text: "horse" }, { text: "brown", weight: -1 }], first: 50) { neighbors { text } }

@@ -111,6 +111,8 @@ export type Composition = {
   norm: Scalars['Float']['output'];
   /** The phrase that was encoded (ENCODE). */
   text?: Maybe<Scalars['String']['output']>;
+  /** True where a text that was encoded had more than the model's maxTokens. */
+  truncated: Scalars['Boolean']['output'];
   /** Length 1. */
   vector: Scalars['Vector']['output'];
 };
@@ -616,6 +618,8 @@ export type TextPairInput = {
 /** An item that is durable now. */
 export type UpsertedItem = {
   id: Scalars['ID']['output'];
+  /** True where the text had more than the model's maxTokens: its vector is of the beginning. */
+  truncated: Scalars['Boolean']['output'];
 };
 
 /** Where in a picture a word is. */

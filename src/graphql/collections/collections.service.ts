@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Upserted } from "../../collections/collections.js";
 import type { CollectionInfo, ItemFilter, ItemHit } from "../../collections/vector-store.js";
 import { mixQuery } from "../../collections/mix.js";
 import { GroundwireError, isGroundwireError } from "../../errors.js";
@@ -23,12 +24,12 @@ export function toCollection(info: CollectionInfo, { services }: Context): Colle
 /** Each upserted item, or its error in its own place. */
 export async function inPlace(
   items: readonly unknown[],
-  upserting: Promise<(string | GroundwireError)[]>,
-): Promise<Promise<{ id: string }>[]> {
+  upserting: Promise<(Upserted | GroundwireError)[]>,
+): Promise<Promise<Upserted>[]> {
   const results = await upserting;
   return items.map((_, i) => {
-    const result = results[i] as string | GroundwireError;
-    return isGroundwireError(result) ? Promise.reject(result) : Promise.resolve({ id: result });
+    const result = results[i] as Upserted | GroundwireError;
+    return isGroundwireError(result) ? Promise.reject(result) : Promise.resolve(result);
   });
 }
 

@@ -129,4 +129,9 @@ export class ImageHitConnection {
 export class UpsertedItem {
   @Field(() => ID)
   id!: string;
+
+  @Field(() => Boolean, {
+    description: "True where the text had more than the model's maxTokens: its vector is of the beginning.",
+  })
+  truncated!: boolean;
 }

@@ -26,15 +26,14 @@ export interface ComposeRequest {
 export async function composeTerms(request: ComposeRequest, context: Context): Promise<Composition> {
   const { terms, method, first, excludeTerms } = request;
   checkCount(terms, "terms", context);
-  const { text, vector } = await composeVector(terms, method, context);
+  const { text, vector, truncated } = await composeVector(terms, method, context);
   const exclude = excludeTerms ? terms.map((term) => term.text) : [];
   const neighbors = await findNeighbors(vector, first, exclude, context);
-  return { method, text, vector: normalize(vector), norm: euclideanNorm(vector), neighbors };
+  return { method, text, truncated, vector: normalize(vector), norm: euclideanNorm(vector), neighbors };
 }
 
 async function composeVector(terms: TermInput[], method: CompositionMethod, context: Context) {
-  if (method === CompositionMethod.SUM)
-    return { text: null, vector: await sumTerms(terms, "terms", context) };
+  if (method === CompositionMethod.SUM) return { text: null, ...(await sumTerms(terms, "terms", context)) };
   const named = nameTerms(terms, "terms");
   const subtracted = named.filter(({ weight }) => (weight ?? 1) < 0);
   const joined = named.filter((term) => !subtracted.includes(term));
@@ -45,9 +44,10 @@ async function composeVector(terms: TermInput[], method: CompositionMethod, cont
     );
   const text = joinTerms(joined);
   const loads = [context.vectors.load({ text, field: "terms" }), loadTerms(subtracted, context)] as const;
-  const [{ vector }, others] = await Promise.all(loads);
-  if (others.length === 0) return { text, vector };
-  return { text, vector: weightedSum([{ vector, weight: 1 }, ...others], "terms") };
+  const [{ vector, truncated: isCut }, others] = await Promise.all(loads);
+  const truncated = isCut || others.some((other) => other.truncated);
+  if (others.length === 0) return { text, vector, truncated };
+  return { text, vector: weightedSum([{ vector, weight: 1 }, ...others], "terms"), truncated };
 }
 
 function joinTerms(terms: NamedTerm[]): string {

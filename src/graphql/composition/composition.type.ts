@@ -27,6 +27,11 @@ export class Composition {
   @Field(() => String, { nullable: true, description: "The phrase that was encoded (ENCODE)." })
   text!: string | null;
 
+  @Field(() => Boolean, {
+    description: "True where a text that was encoded had more than the model's maxTokens.",
+  })
+  truncated!: boolean;
+
   @Field(() => VectorScalar, { description: "Length 1." })
   vector!: Float32Array;
 

@@ -23,6 +23,11 @@ export interface NamedTerm {
   field: string;
 }
 
+interface LoadedTerm extends WeightedVector {
+  /** Whether its text had more than the model's maxTokens. */
+  truncated: boolean;
+}
+
 /** Names each term by its place in the list that the client sent. */
 export function nameTerms(terms: readonly TermInput[], field: string): NamedTerm[] {
   return terms.map(({ text, weight }, i) => ({ text, weight, field: `${field}[${i}]` }));
@@ -46,7 +51,7 @@ export async function resolveQuery(query: ConceptQueryInput, context: Context): 
     return { vector, texts: [], inputs: vector };
   }
   if (terms) {
-    const sum = await sumTerms(terms, "query.terms", context);
+    const { vector: sum } = await sumTerms(terms, "query.terms", context);
     const inputs = terms.map((term) => [term.text, term.weight ?? 1]);
     return { vector: sum, texts: terms.map((term) => term.text), inputs };
   }
@@ -55,7 +60,7 @@ export async function resolveQuery(query: ConceptQueryInput, context: Context): 
 }
 
 /**
- * The weighted sum of the terms' unit vectors.
+ * The weighted sum of the terms' unit vectors, and whether one of their texts was too long for the model.
  * @param field name of them all in the error's message
  * @throws GroundwireError BAD_USER_INPUT or TEXT_TOO_LONG for a bad term, or terms that cancel out; TOO_MANY_INPUTS.
  */
@@ -63,18 +68,19 @@ export async function sumTerms(
   terms: readonly TermInput[],
   field: string,
   context: Context,
-): Promise<Float32Array> {
+): Promise<{ vector: Float32Array; truncated: boolean }> {
   checkCount(terms, field, context);
   if (terms.length === 0) throw new GroundwireError("BAD_USER_INPUT", `${field} must not be empty`);
-  return weightedSum(await loadTerms(nameTerms(terms, field), context), field);
+  const loaded = await loadTerms(nameTerms(terms, field), context);
+  return { vector: weightedSum(loaded, field), truncated: loaded.some(({ truncated }) => truncated) };
 }
 
 /** @throws GroundwireError BAD_USER_INPUT or TEXT_TOO_LONG for a bad term, by its name. */
-export function loadTerms(terms: readonly NamedTerm[], context: Context): Promise<WeightedVector[]> {
+export function loadTerms(terms: readonly NamedTerm[], context: Context): Promise<LoadedTerm[]> {
   const loads = terms.map(async ({ text, weight, field }) => {
     checkWeight(weight ?? 1, `${field}.weight`);
-    const { vector } = await context.vectors.load({ text, field: `${field}.text` });
-    return { vector, weight: weight ?? 1 };
+    const { vector, truncated } = await context.vectors.load({ text, field: `${field}.text` });
+    return { vector, truncated, weight: weight ?? 1 };
   });
   return Promise.all(loads);
 }
