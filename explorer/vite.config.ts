@@ -12,7 +12,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     environment: "happy-dom",
-    globalSetup: ["../sdk/test/helpers/global-setup.mjs"],
+    globalSetup: ["test/helpers/global-setup.mjs"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 6_000 } },

@@ -49,7 +49,7 @@ export function ensureInstalled() {
 export function ensureBuilt() {
   const stamp = join(root, "dist", ".built");
   const sources = [
-    ...filesBelow(join(root, "explorer")).filter((file) => !/[\\/](dist|node_modules)[\\/]/.test(file)),
+    ...filesBelow(join(root, "explorer")).filter((file) => !/[\\/](dist|node_modules|test)[\\/]/.test(file)),
     ...filesBelow(join(root, "sdk", "src")),
     ...filesBelow(join(root, "src")),
     join(root, "tsconfig.json"),

@@ -1,9 +1,15 @@
 import { createClient } from "@groundwire/client";
 import { afterEach, expect, inject, test } from "vitest";
 import "../../sdk/test/helpers/clients.js";
-import { startGateway } from "../../sdk/test/helpers/start-gateway.mjs";
 import { halves } from "../../test/helpers/pictures.mjs";
 import { createApp } from "../src/app.js";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    keyedUrl: string;
+    key: string;
+  }
+}
 
 // Every answer comes from a real gateway; the second one knows pictures by graphs of known arithmetic.
 const urls = { shipped: inject("gatewayUrl"), pictures: inject("relationalUrl") };
@@ -107,24 +113,16 @@ test("pictures of a collection are found, with thumbnails", async () => {
 });
 
 test("a gateway with keys asks for one, and with it everything is answered", async () => {
-  const key = "a-key-of-many-letters";
-  const gateway = await startGateway({ GROUNDWIRE_API_KEYS: `read:${key}` });
-  try {
-    open("#/relations", gateway.url);
-    await expect
-      .poll(() => panel("relations").querySelector(".error")?.textContent)
-      .toContain("UNAUTHENTICATED");
-    const details = document.querySelector<HTMLDetailsElement>("details.key");
-    expect(details?.open).toBe(true);
-    (details?.querySelector("input") as HTMLInputElement).value = key;
-    details?.querySelector("form")?.requestSubmit();
-    await expect.poll(() => panel("relations").querySelectorAll(".bars li").length).toBe(12);
-    await expect
-      .poll(() => panel("relations").querySelectorAll("datalist option").length)
-      .toBeGreaterThan(100);
-  } finally {
-    await gateway.stop();
-  }
+  open("#/relations", inject("keyedUrl"));
+  await expect
+    .poll(() => panel("relations").querySelector(".error")?.textContent)
+    .toContain("UNAUTHENTICATED");
+  const details = document.querySelector<HTMLDetailsElement>("details.key");
+  expect(details?.open).toBe(true);
+  (details?.querySelector("input") as HTMLInputElement).value = inject("key");
+  details?.querySelector("form")?.requestSubmit();
+  await expect.poll(() => panel("relations").querySelectorAll(".bars li").length).toBe(12);
+  await expect.poll(() => panel("relations").querySelectorAll("datalist option").length).toBeGreaterThan(100);
 });
 
 test("an address without values is the start again, whatever was asked before", async () => {
