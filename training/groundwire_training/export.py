@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ import torch
 from tokenizers import Tokenizer
 
 from groundwire_training.axes import build_axes
-from groundwire_training.bundle import write_manifest
+from groundwire_training.bundle import check_replaceable, write_manifest
 from groundwire_training.calibration import language_grams, training_captions
 from groundwire_training.data_sources import short_name
 from groundwire_training.embedder import batches_by_length, pad
@@ -86,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     training = describe_training(stage, args.preset, args.run_dir, data=args.data, language=args.language)
     name = args.name or f"{short_name(training['languageModel'])}-{stage}"
     out = args.out or Path("models") / name
+    check_replaceable(out)
     bert, tokenizer = load_language_model(args)
     fields = {
         "name": name,
@@ -107,9 +107,11 @@ def run(args: argparse.Namespace) -> int:
             )
         entries = build_lexicon(args.wordnet, args.data)[: args.lexicon_entries]
         write_bundle(folder, bert, tokenizer, fields, parity, entries=entries, data=args.data)
+        # Hours have passed.
+        check_replaceable(out)
         if out.exists():
-            shutil.rmtree(out)
-        shutil.move(folder, out)
+            out.rename(Path(scratch) / f"{name}.replaced")
+        folder.rename(out)
     total = sum(path.stat().st_size for path in out.iterdir())
     print(f"wrote {out}: {total} bytes ({total / 2**20:.2f} MiB) in {time.monotonic() - started:.0f} s")
     return 0

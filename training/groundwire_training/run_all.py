@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .bundle import check_replaceable
 from .checkpoint import write_json
 from .distributed import join_processes
 
@@ -84,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     skipped = SKIPPED[args.preset] if args.skip is None else args.skip
     steps = [step for step in STEPS if step not in skipped]
     commands = {step: command_of(step, args) for step in steps}
+    if "export" in steps:
+        check_replaceable(bundle_of(args))
     args.run_dir.mkdir(parents=True, exist_ok=True)
     record = Record(args.run_dir / RECORD, {"preset": args.preset, "set": sorted(args.set)})
     for number, step in enumerate(steps, start=1):
@@ -115,7 +118,7 @@ def run_step(step: str, command: list[str], record: Record) -> int:
 
 def command_of(step: str, args: argparse.Namespace) -> list[str]:
     """The step's own command line."""
-    bundle = str(args.out or args.run_dir / "bundle")
+    bundle = str(bundle_of(args))
     command = [step, "--preset", args.preset, "--data", str(args.data)]
     if step == "export":
         command += ["--stage", "relational", "--run", str(args.run_dir), "--out", bundle]
@@ -133,6 +136,10 @@ def command_of(step: str, args: argparse.Namespace) -> list[str]:
             command += [f"--{name.replace('_', '-')}", str(value)]
     shortened = SHORTENED.get(step, []) if args.preset == "smoke" else []
     return command + shortened + overrides_of(step, args.set)
+
+
+def bundle_of(args: argparse.Namespace) -> Path:
+    return args.out or args.run_dir / "bundle"
 
 
 def overrides_of(step: str, overrides: list[str]) -> list[str]:

@@ -115,6 +115,33 @@ def test_a_bundle_of_a_trained_stage_needs_its_run(capsys):
     assert "--run: a bundle of stage grounded needs a run folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["export", "all"])
+def test_only_a_bundle_or_an_empty_folder_is_written_over(command, workshop, tmp_path, capsys):
+    kept = tmp_path / "models" / "other" / "weights"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("a week's work")
+    (tmp_path / "models" / "manifest.json").write_text('{"name": "of something else"}')
+    arguments = export_arguments(workshop, "grounded", str(tmp_path / "models"))
+    if command == "all":
+        paths = ["--data", str(workshop / "data"), "--run", str(tmp_path / "run")]
+        arguments = ["all", "--preset", "smoke", *paths, "--out", str(tmp_path / "models")]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert f"--out: must be a new or empty folder, or one that holds a bundle, got {tmp_path}" in error
+    assert kept.read_text() == "a week's work"
+
+
+def test_a_bundle_is_replaced_whole(workshop, tmp_path, monkeypatch):
+    monkeypatch.setattr(lexicon, "WORDS", 120)
+    out = tmp_path / "bundle"
+    out.mkdir()
+    for _ in range(2):
+        assert main(export_arguments(workshop, "grounded", str(out))) == 0
+        assert not (out / "left over").exists()
+        (out / "left over").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
 def test_the_shipped_column_is_measured_from_the_bundle_and_written_into_it(workshop, tmp_path, capsys):
     options = {"--data": "data", "--run": "run", "--bundle": "bundle", "--cache": "cache"}
     paths = [word for option, name in options.items() for word in (option, str(workshop / name))]
