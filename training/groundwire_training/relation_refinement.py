@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -25,6 +24,7 @@ from .language_stream import encode_texts
 from .relation_training import SOURCES, RelationConfig, pair_table, refine_relations, training_triples
 from .relations import RelationHead, relation_losses, save_relations
 from .sessions import save_session
+from .train_loop import make_accelerator
 from .triples import Triple
 from .two_stream import Texts
 
@@ -53,7 +53,7 @@ def finish(stage: Stage3, folder: Path, config: RelationConfig) -> None:
         return
     for name, module in stage.saved_modules().items():
         load_module(module, best / f"{name}.safetensors")
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = make_accelerator(stage.config)
     before = stage.validate(accelerator)
     development = refine(stage, config)
     after = stage.validate(accelerator)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
@@ -96,10 +97,15 @@ def final_state(stage_dir: Path) -> dict[str, Any]:
 
 
 def make_accelerator(config: LoopConfig) -> Accelerator:
+    """In the stage's precision, whatever that of a stage before it in this process."""
+    precision = "bf16" if config.bf16 else "no"
+    # The library keeps one precision a process, and refuses another. The process group is not part of it.
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()
     # An objective that is switched off leaves its head without gradients, which data-parallel must expect.
     data_parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(
-        mixed_precision="bf16" if config.bf16 else "no",
+        mixed_precision=precision,
         cpu=not torch.cuda.is_available(),
         kwargs_handlers=[data_parallel],
     )
