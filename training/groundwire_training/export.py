@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 from groundwire_training.axes import build_axes
 from groundwire_training.bundle import check_replaceable, write_manifest
 from groundwire_training.calibration import language_grams, training_captions
+from groundwire_training.checkpoint import require_finished
 from groundwire_training.data_sources import short_name
 from groundwire_training.embedder import batches_by_length, pad
 from groundwire_training.export_grounded import export_stored, write_grounded
@@ -37,6 +38,8 @@ from groundwire_training.stage2 import load_language
 from groundwire_training.weights_onnx import SESSION_ENTRIES, Storage
 
 STAGES = {"base": None, "grounded": "stage2", "relational": "stage3"}
+# Stages of a run that a bundle takes weights from.
+TRAINED = {"base": (), "grounded": ("stage2",), "relational": ("stage2", "stage3", "stage4")}
 MAX_TOKENS = 128
 # Measured on the golden texts: the feed-forward layers lose most, embeddings and attention patterns least.
 LANGUAGE_STORAGE = (
@@ -122,6 +125,8 @@ def check_sources(args: argparse.Namespace) -> None:
         raise ValueError(f"--run: a bundle of stage {args.bundle_stage} needs a run folder")
     if args.bundle_stage == "relational" and args.data is None:
         raise ValueError("--data: a bundle of stage relational counts the triples of its training data")
+    if TRAINED[args.bundle_stage]:
+        require_finished(args.run_dir, *TRAINED[args.bundle_stage])
 
 
 def write_bundle(
