@@ -3,15 +3,17 @@ and their splits."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from .data import step_generator
+from .data import load_captions, step_generator
 from .records import RecordLog, read_json
 from .scene_graph import SceneGraph, load_factual
 
 FILES = ("objects.json", "attributes.json", "relationships.json")
 PHOTOS = ("images*", "VG_100K*")  # folders or tar files
+COCO_FILE = re.compile(r"(?:^|_)(\d{12})$")  # "COCO_val2014_000000391895", "000000391895"
 VALIDATION_SHARE = 0.02
 SPLIT_SEED = 0  # not the run's: all runs are validated on the same photos
 
@@ -103,6 +105,28 @@ def tested_images(data: Path) -> set[str]:
     """Ids of the images whose captions are in FACTUAL's development and test splits; VG150's test names none."""
     folder = data / "relations" / "factual"
     return {item.image_id for split in ("dev", "test") for item in load_factual(folder / f"{split}.csv")[0]}
+
+
+def held_out_captioned(data: Path) -> set[str]:
+    """Ids of the images whose photo is a captioned one of `val` or `test`: half of Visual Genome are COCO's photos,
+    and what retrieval is selected and measured on must not be learned from.
+
+    Raises `FileNotFoundError` where such photos are COCO's and no `image_data.json` says which they are.
+    """
+    files = [data / "flickr8k" / f"captions_{split}.json" for split in ("val", "test")]
+    held_out = {
+        int(found[0])
+        for path in files
+        if path.is_file()
+        for name in load_captions(path, []).files
+        if (found := COCO_FILE.findall(Path(name).stem))
+    }
+    if not held_out:
+        return set()
+    images = read_json(data / "visual_genome" / "image_data.json")
+    return {
+        str(image.get("image_id", image.get("id"))) for image in images if image.get("coco_id") in held_out
+    }
 
 
 def split_images(images: Collection[str]) -> dict[str, list[str]]:
