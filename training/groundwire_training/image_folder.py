@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import UnidentifiedImageError
 
 from .images import IMAGE_SIZE, PHOTO_SUFFIXES, decode_photo
 from .records import RecordLog
@@ -102,7 +101,7 @@ def iterate_labeled(
     for photo in photos:
         try:
             pixels = decode_photo(photo.read(), size)
-        except (UnidentifiedImageError, OSError) as error:
+        except OSError as error:
             log.skip(photo.name, f"must be a readable photo: {error}")
             continue
         log.good()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from .records import RecordLog
 
 IMAGE_SIZE = 224
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+# Pillow has no one error for a damaged file: each format's decoder raises its own beside `OSError`.
+UNREADABLE = (SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
 
 
 def iterate_files(source: Path) -> Iterator[tuple[str, bytes]]:
@@ -33,9 +36,20 @@ def iterate_files(source: Path) -> Iterator[tuple[str, bytes]]:
                 yield member.name, content.read()
 
 
+def open_photo(content: bytes) -> Image.Image:
+    """RGB, decoded whole. Raises `OSError` for all that is no photo, is damaged, or has too many pixels."""
+    try:
+        return Image.open(io.BytesIO(content)).convert("RGB")
+    except UNREADABLE as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
 def decode_photo(content: bytes, size: int = IMAGE_SIZE) -> np.ndarray:
-    """RGB uint8 [size, size, 3]; other sizes are squashed, as Flickr8k's were at their source."""
-    image = Image.open(io.BytesIO(content)).convert("RGB")
+    """RGB uint8 [size, size, 3]; other sizes are squashed, as Flickr8k's were at their source.
+
+    Raises `OSError`, as `open_photo` does.
+    """
+    image = open_photo(content)
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(image)
@@ -54,7 +68,7 @@ def iterate_photos(
         for name, content in iterate_files(source):
             try:
                 pixels = decode_photo(content, size)
-            except (UnidentifiedImageError, OSError) as error:
+            except OSError as error:
                 log.skip(name, f"must be a readable photo: {error}")
                 continue
             log.good()
