@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import torch
 
+from .checkpoint import write_json
 from .field_values import check_ranges, parse_value
 
 Config = TypeVar("Config", bound="LoopConfig")
@@ -285,4 +286,5 @@ def load_config(kind: type[Config], path: Path) -> Config:
 
 
 def save_config(config: LoopConfig, path: Path) -> None:
-    path.write_text(json.dumps(to_json(config), indent=2) + "\n", encoding="utf-8")
+    """Written whole or not at all: every start of a stage writes it, and a run without it cannot go on."""
+    write_json(path, to_json(config))
