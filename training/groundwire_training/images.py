@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,21 @@ def iterate_photos(
             log.good()
             yield Path(name).name, pixels
         log.check()
+
+
+def only_wanted(
+    photos: Iterable[tuple[str, np.ndarray]], files: Collection[str]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The photos of these files, each once.
+
+    Raises `ValueError` where two of one name differ: nothing says which of them the captions are of.
+    """
+    seen: dict[str, bytes] = {}
+    for file, pixels in photos:
+        if file not in files:
+            continue
+        digest = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
+        if seen.setdefault(file, digest) != digest:
+            raise ValueError(f"photos: {file} is the name of two that differ; each must have its own")
+        if seen[file] is digest:
+            yield file, pixels

@@ -20,7 +20,7 @@ from groundwire_training.embedder import (
     pad,
     read_manifest,
 )
-from groundwire_training.images import decode_photo, iterate_files, iterate_photos
+from groundwire_training.images import decode_photo, iterate_files, iterate_photos, only_wanted
 from groundwire_training.records import RecordLog
 
 GRAPHS = ("visual.onnx", "retrieval.onnx")
@@ -115,10 +115,8 @@ def embed_captions(bundle: Path, captions: list[str]) -> np.ndarray:
 def read_images(photos: CaptionedPhotos) -> Iterator[tuple[str, np.ndarray]]:
     """File and float32 [3, 224, 224] in -1 to 1, the trunk's input range, of each readable photo, in the sources'
     order."""
-    wanted = set(photos.files)
-    for file, pixels in iterate_photos(photos.sources, []):
-        if file in wanted:
-            yield file, (pixels.transpose(2, 0, 1).astype(np.float32) - 128) / 128
+    for file, pixels in only_wanted(iterate_photos(photos.sources, []), set(photos.files)):
+        yield file, (pixels.transpose(2, 0, 1).astype(np.float32) - 128) / 128
 
 
 def read_pixels(photos: CaptionedPhotos, files: Collection[str]) -> dict[str, np.ndarray]:

@@ -13,13 +13,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .bundle import check_replaceable
 from .checkpoint import write_json
-from .distributed import join_processes
+from .distributed import join_processes, wait_until
 
 STEPS = ("prepare", "stage1", "stage2", "stage3", "stage4", "export", "evaluate")
 # These compute in one process, whatever number was started.
@@ -27,7 +26,6 @@ ALONE = ("prepare", "export", "evaluate")
 # The trunk of `compact` has been trained on ImageNet: its stage 1 is there for who wants it.
 SKIPPED = {"compact": ("stage1",), "paper": (), "smoke": ()}
 RECORD = "all.json"
-POLL_SECONDS = 1.0
 
 # Options that a step takes over from this command, by the names of their values.
 TAKEN_OVER = {
@@ -175,11 +173,6 @@ class Record:
         content = self.read()
         content["done"][step] = {"seconds": round(seconds, 1), "finished": time.strftime("%FT%T%z")}
         write_json(self.path, content)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        time.sleep(POLL_SECONDS)
 
 
 def note(message: str) -> None:

@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     state = train(stage, args.run_dir / NAME, description=NAME)
     if join_processes().is_main_process:
         save_language_files(args.run_dir / NAME, language, tokenizer)
-        finish(stage, args.run_dir / NAME, RELATION_PRESETS[args.preset])
+    finish(stage, args.run_dir / NAME, RELATION_PRESETS[args.preset])
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
 
