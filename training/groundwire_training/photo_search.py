@@ -59,7 +59,13 @@ def embed_test(
     """The photos that could be read, and retrieval-space vectors of them [N, D] and of their captions [C * N, D],
     kept on disk by the fingerprint."""
     fingerprint = read_manifest(bundle)["fingerprint"]
-    images = cached_array(cache, [fingerprint, photos.files], lambda: embed_photos(bundle, photos))
+    images = cached_array(
+        cache,
+        [fingerprint, photos.files, versions_of(photos)],
+        lambda: embed_photos(bundle, photos),
+        # What could not be read now may be there the next time.
+        worth_keeping=lambda vectors: not np.isnan(vectors).any(),
+    )
     captions = cached_array(
         cache, [fingerprint, "retrieval", photos.captions], lambda: embed_captions(bundle, photos.captions)
     )
@@ -74,6 +80,19 @@ def embed_test(
         captions=[caption for caption, here in zip(photos.captions, said, strict=True) if here],
     )
     return kept, images[found], captions[said]
+
+
+def versions_of(photos: CaptionedPhotos) -> list[list[str | int]]:
+    """Name, size and time of the tar files, or of the photos in the folders: another photo may come by its name."""
+    wanted = set(photos.files)
+    files = [
+        path
+        for source in photos.sources
+        for path in (sorted(source.rglob("*")) if source.is_dir() else [source])
+        if path == source or path.name in wanted
+    ]
+    found = [(path.name, path.stat()) for path in files]
+    return [[name, status.st_size, status.st_mtime_ns] for name, status in found]
 
 
 def embed_photos(bundle: Path, photos: CaptionedPhotos) -> np.ndarray:
