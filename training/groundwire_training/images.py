@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import struct
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -23,9 +24,8 @@ UNREADABLE = (SyntaxError, ValueError, EOFError, IndexError, struct.error, Image
 def iterate_files(source: Path) -> Iterator[tuple[str, bytes]]:
     """(path inside the source, content) of every photo of a folder or a tar shard, in a fixed order."""
     if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in PHOTO_SUFFIXES:
-                yield path.relative_to(source).as_posix(), path.read_bytes()
+        for path in photos_below(source):
+            yield path.relative_to(source).as_posix(), path.read_bytes()
         return
     if not source.is_file():
         raise FileNotFoundError(f"photos: {source} is neither a folder nor a tar file")
@@ -35,6 +35,25 @@ def iterate_files(source: Path) -> Iterator[tuple[str, bytes]]:
                 content = archive.extractfile(member)
                 assert content is not None
                 yield member.name, content.read()
+
+
+def photos_below(folder: Path) -> list[Path]:
+    """Every photo of a folder, of folders in it and of folders that are linked into it, in a fixed order."""
+    found = (Path(path) for path in files_below(str(folder), ()))
+    return sorted(path for path in found if path.suffix.lower() in PHOTO_SUFFIXES)
+
+
+def files_below(folder: str, above: tuple[str, ...]) -> Iterator[str]:
+    here = os.path.realpath(folder)
+    # A link to a folder above would lead down forever.
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from files_below(entry.path, (*above, here))
+            else:
+                yield entry.path
 
 
 def open_photo(content: bytes) -> Image.Image:

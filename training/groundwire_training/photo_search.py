@@ -20,7 +20,7 @@ from groundwire_training.embedder import (
     pad,
     read_manifest,
 )
-from groundwire_training.images import decode_photo, iterate_files, iterate_photos, only_wanted
+from groundwire_training.images import decode_photo, iterate_files, iterate_photos, only_wanted, photos_below
 from groundwire_training.records import RecordLog
 
 GRAPHS = ("visual.onnx", "retrieval.onnx")
@@ -88,7 +88,7 @@ def versions_of(photos: CaptionedPhotos) -> list[list[str | int]]:
     files = [
         path
         for source in photos.sources
-        for path in (sorted(source.rglob("*")) if source.is_dir() else [source])
+        for path in (photos_below(source) if source.is_dir() else [source])
         if path == source or path.name in wanted
     ]
     found = [(path.name, path.stat()) for path in files]

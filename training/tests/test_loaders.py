@@ -13,7 +13,7 @@ from tiny_data import jpeg, write_tar
 
 from groundwire_training.data import load_captions, load_split
 from groundwire_training.image_folder import iterate_labeled, load_image_folder
-from groundwire_training.images import iterate_photos
+from groundwire_training.images import iterate_files, iterate_photos
 from groundwire_training.photo_decoder import Drawn, PhotoDecoder, crop_box
 from groundwire_training.records import RecordLog
 from groundwire_training.triples import load_triples_tsv
@@ -160,6 +160,22 @@ def test_classes_are_the_first_folders_below_the_split_in_folders_and_shards(tmp
     assert [p.label for p in tree] == ["n01"] * 3 + ["n02"] * 3
     assert [p.read() for p in tree] == [p.read() for p in tars] == list(files.values())
     assert [p.label for p in load_image_folder(tmp_path / "tars", "train", per_class=1)] == ["n01", "n02"]
+
+
+def test_classes_may_be_links_and_a_link_upwards_leads_nowhere(tmp_path, random):
+    write_folder(tmp_path / "elsewhere", {f"{name}/a.jpg": jpeg(random) for name in ("dogs", "cats")})
+    root = write_folder(tmp_path / "data", {"train/n00/b.jpg": jpeg(random)})
+    (root / "train" / "n01").symlink_to(tmp_path / "elsewhere" / "dogs")
+    (root / "train" / "n02").symlink_to(tmp_path / "elsewhere" / "cats")
+    (root / "train" / "n02" / "up").symlink_to(root / "train")
+    found = load_image_folder(root, "train")
+    assert [(photo.name, photo.label) for photo in found] == [
+        ("n00/b.jpg", "n00"),
+        ("n01/a.jpg", "n01"),
+        ("n02/a.jpg", "n02"),
+    ]
+    assert found[1].read() == (tmp_path / "elsewhere" / "dogs" / "a.jpg").read_bytes()
+    assert [name for name, _ in iterate_files(root / "train")] == [photo.name for photo in found]
 
 
 def test_a_photo_in_no_class_is_an_error_from_one_percent_on(tmp_path, random):
