@@ -132,11 +132,9 @@ def configure_passes(args: argparse.Namespace) -> tuple[Stage2Config, Stage2Conf
     if begun is None and is_finished(args.run_dir / STAGE1):
         begun = begun_on(args.run_dir / STAGE1, STAGE1_PRESETS, args.preset)
     config = configure(STAGE2_PRESETS, args.preset, args.set, begun)
-    first = None
-    if args.preset in FIRST_PASS_PRESETS:
-        first = configure(FIRST_PASS_PRESETS, args.preset, args.set, begun)
-    if args.preset in LEXICAL_PRESETS:
-        check_warm_up(args.preset, first or config, config)
+    two = args.preset in FIRST_PASS_PRESETS
+    first = configure(FIRST_PASS_PRESETS, args.preset, args.set, begun) if two else None
+    check_warm_up(args.preset, first or config, config)
     return config, first
 
 
