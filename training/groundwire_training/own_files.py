@@ -22,8 +22,10 @@ def own_stem(stem: Path) -> Iterator[Path]:
     remove_left_behind(stem)
     own = stem.with_name(f"{stem.name}.{uuid.uuid4().hex[:12]}{ENDING}")
     with own.with_name(own.name + LOCK).open("w") as lock:
-        # Death lets go of it, whatever kind of death, on this machine or another.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Death lets go of it, whatever kind of death, on this machine or another. A file system without locks
+        # keeps what killed processes leave.
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield own
         finally:
@@ -37,7 +39,7 @@ def remove_left_behind(stem: Path) -> None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 remove(path.with_name(path.name.removesuffix(LOCK)))
         except OSError:
-            continue  # its process lives, or another has been here first
+            continue  # its process lives, another has been here first, or there are no locks
 
 
 def remove(own: Path) -> None:

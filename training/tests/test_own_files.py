@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tiny_data import tiny_tokenizer
 
-from groundwire_training import checkpoint, distributed, relation_refinement
+from groundwire_training import checkpoint, distributed, own_files, relation_refinement
 from groundwire_training.caption_parser import save_parser
 from groundwire_training.config import load_config, save_config
 from groundwire_training.distributed import from_main_process
@@ -39,6 +39,19 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
         assert beside(living, "grids.npy").read_text() == "half"
         assert not beside(killed, "grids.npy").exists()
     assert {path.name: path.read_text() for path in stem.parent.iterdir()} == {"train.grids.npy": "new"}
+
+
+def test_where_there_are_no_locks_files_are_written_and_none_is_removed(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError("no locks available")
+
+    monkeypatch.setattr(own_files.fcntl, "flock", refuse)
+    left = [beside(tmp_path / "train", f"0123456789ab.partial.{ending}") for ending in ("lock", "npy")]
+    for path in left:
+        path.touch()
+    with own_stem(tmp_path / "train") as own:
+        beside(own, "npy").touch()
+    assert sorted(tmp_path.iterdir()) == sorted(left)
 
 
 @pytest.fixture
