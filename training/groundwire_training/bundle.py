@@ -54,6 +54,18 @@ def update_metrics(directory: Path, metrics: dict[str, dict[str, Any]]) -> None:
     write_manifest(directory, fields)
 
 
+def check_replaceable(out: Path) -> None:
+    """Raises `ValueError` where `out` holds anything but a bundle: an export replaces the whole folder."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        manifest = json.loads((out / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        manifest = None
+    if not (isinstance(manifest, dict) and manifest.keys() >= COMPUTED_FIELDS):
+        raise ValueError(f"--out: must be a new or empty folder, or one that holds a bundle, got {out}")
+
+
 def describe(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

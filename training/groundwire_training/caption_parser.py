@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from .caption_align import Span, split_words
+from .checkpoint import write_json
 from .scene_graph import ATTRIBUTE_PREDICATE, SceneGraph
 
 OUTSIDE, OBJECT, ATTRIBUTE = 0, 1, 3  # an object's or attribute's inside tag is its begin tag + 1
@@ -189,9 +190,10 @@ def save_parser(parser: CaptionParser, tokenizer: Tokenizer, folder: Path) -> No
         {name: value.contiguous() for name, value in parser.state_dict().items()},
         folder / "model.safetensors",
     )
-    config = {"bert": parser.bert.config.to_dict(), "labels": parser.labels, "spellings": parser.spellings}
-    (folder / "config.json").write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")
     tokenizer.save(str(folder / "tokenizer.json"))
+    # Last and whole: where it is, the parser is taken for trained.
+    config = {"bert": parser.bert.config.to_dict(), "labels": parser.labels, "spellings": parser.spellings}
+    write_json(folder / "config.json", config)
 
 
 def load_parser(folder: Path) -> tuple[CaptionParser, Tokenizer]:

@@ -63,6 +63,15 @@ def is_finished(stage_dir: Path) -> bool:
     return "finished" in (read_progress(stage_dir) or {})
 
 
+def require_finished(run_dir: Path, *stages: str) -> None:
+    """Raises `ValueError` naming the first of a run's stages that has begun and not ended, or not begun: what is
+    built on it would be built on weights that are still to change."""
+    for stage in stages:
+        if not is_finished(run_dir / stage):
+            begun = "is not finished" if read_progress(run_dir / stage) else "has not run"
+            raise ValueError(f"{stage}: {begun} in {run_dir}; run it to its end first")
+
+
 def checkpoint_folder(stage_dir: Path, which: str = "best") -> Path:
     """Folder of the `best` or `last` checkpoint. Raises `FileNotFoundError` when there is none yet."""
     progress = read_progress(stage_dir) or {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from groundwire_training.checkpoint import is_finished
 from groundwire_training.embedder import BatchedEmbedder, onnx_embedder, torch_embedder
 from groundwire_training.language_stream import load_tokenizer
 
@@ -44,8 +45,16 @@ def load_bert(folder: Path) -> BertModel:
 
 
 def available_columns(*, run: Path | None, bundle: Path | None) -> list[str]:
-    trained = [name for name, stage in STAGES.items() if run and (run / stage).is_dir()]
+    """A stage that is still being trained, or whose end is, has no column yet."""
+    trained = [name for name, stage in STAGES.items() if run and is_measurable(run / stage)]
     return ["base", *trained, *(["shipped"] if bundle else [])]
+
+
+def is_measurable(stage_dir: Path) -> bool:
+    written = ["language/tokenizer.json"]
+    # Stage 3 ends with the relations, minutes after its last checkpoint.
+    written += ["relations/grounding.safetensors"] if stage_dir.name == STAGES["relational"] else []
+    return is_finished(stage_dir) and all((stage_dir / name).is_file() for name in written)
 
 
 def packaged_minilm() -> Path:

@@ -13,9 +13,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import torch
+
+from .checkpoint import write_json
+from .field_values import check_ranges, parse_value
 
 Config = TypeVar("Config", bound="LoopConfig")
 
@@ -26,7 +29,7 @@ class LoopConfig:
 
     seed: int
     epochs: int
-    batch_size: int  # items of one optimizer step and process group, over all ranks and accumulated parts
+    batch_size: int  # items of one part of a step, over all ranks
     learning_rate: float
     optimizer: str = "adamw"  # "adamw", "adam" (decay joins the gradient, as published) or "sgd"
     momentum: float = 0.9  # of "sgd"
@@ -36,12 +39,15 @@ class LoopConfig:
     halve_every: int = 15  # epochs
     warmup_steps: int = 0
     clip_norm: float | None = None
-    accumulation: int = 1  # parts of a batch, each contrasted on its own
+    accumulation: int = 1  # parts of a step, each a batch of its own that is contrasted on its own
     validate_every: int = 1  # epochs; the last one is always validated
     patience: int | None = None  # validations without improvement before an early stop
     checkpoint_minutes: float = 3.0
     bf16: bool = False
     max_photos: int | None = None  # only the first photos of each split; None: all
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,32 +254,17 @@ def configure(
 ) -> Config:
     """The preset with its overrides, as it is on the device that `begun_on` found, or else on this machine's.
 
-    Raises `ValueError` for an unknown name or a value of the wrong type.
+    Raises `ValueError` for an unknown name, and for a value of the wrong type or out of its range.
     """
     config = preset_on(begun or ("cuda" if torch.cuda.is_available() else "cpu"), presets, preset)
-    known = {field.name for field in dataclasses.fields(config)}
+    kinds = get_type_hints(type(config))
     values: dict[str, Any] = {}
     for override in overrides:
         name, _, text = override.partition("=")
-        if name not in known:
-            raise ValueError(f"--set: {name!r} is not a field; valid ones are {', '.join(sorted(known))}")
-        values[name] = parse_value(name, text, getattr(config, name))
+        if name not in kinds:
+            raise ValueError(f"--set: {name!r} is not a field; valid ones are {', '.join(sorted(kinds))}")
+        values[name] = parse_value(name, text, kinds[name])
     return dataclasses.replace(config, **values)
-
-
-def parse_value(name: str, text: str, current: Any) -> Any:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        value = text
-    if isinstance(current, bool) is not isinstance(value, bool):
-        kind = "true or false" if isinstance(current, bool) else "a number or text"
-        raise ValueError(f"--set {name}: must be {kind}, got {text!r}")
-    if isinstance(current, float) and isinstance(value, int):
-        return float(value)
-    if isinstance(current, (str, int, float)) and not isinstance(value, type(current)):
-        raise ValueError(f"--set {name}: must be of type {type(current).__name__}, got {text!r}")
-    return tuple(value) if isinstance(current, tuple) else value
 
 
 def to_json(config: LoopConfig) -> dict[str, Any]:
@@ -295,4 +286,5 @@ def load_config(kind: type[Config], path: Path) -> Config:
 
 
 def save_config(config: LoopConfig, path: Path) -> None:
-    path.write_text(json.dumps(to_json(config), indent=2) + "\n", encoding="utf-8")
+    """Written whole or not at all: every start of a stage writes it, and a run without it cannot go on."""
+    write_json(path, to_json(config))

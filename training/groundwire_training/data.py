@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .records import RecordLog
+from .records import RecordLog, read_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,29 +25,51 @@ class CaptionedSplit:
 
 
 def load_captions(captions_file: Path, sources: list[Path]) -> CaptionedSplit:
-    """Reads a COCO caption file. Empty captions and captions of unlisted photos are bad records."""
-    if not captions_file.is_file():
-        raise FileNotFoundError(f"captions: {captions_file} is missing")
-    document = json.loads(captions_file.read_text(encoding="utf-8"))
+    """Reads a COCO caption file. Empty captions and captions of unlisted photos are bad records.
+
+    Raises `ValueError` where the file is no caption file, or names two photos alike.
+    """
+    images, annotations = read_document(captions_file)
     log = RecordLog(path=captions_file)
-    by_photo: dict[int, list[str]] = {image["id"]: [] for image in document["images"]}
-    for annotation in document["annotations"]:
-        caption = annotation["caption"].strip()
+    by_photo: dict[int, list[str]] = {image["id"]: [] for image in images}
+    for place, annotation in enumerate(annotations):
+        record = str(annotation.get("id", f"annotations[{place}]"))
+        caption = annotation.get("caption")
+        caption = caption.strip() if isinstance(caption, str) else ""
         if not caption:
-            log.skip(str(annotation["id"]), "caption must hold a visible character")
-        elif annotation["image_id"] not in by_photo:
-            log.skip(str(annotation["id"]), f"image_id {annotation['image_id']} must be listed in images")
+            log.skip(record, "caption must hold a visible character")
+        elif annotation.get("image_id") not in by_photo:
+            log.skip(record, f"image_id {annotation.get('image_id')} must be listed in images")
         else:
             log.good()
             by_photo[annotation["image_id"]].append(caption)
     log.check()
-    captioned = [image for image in document["images"] if by_photo[image["id"]]]
+    captioned = [image for image in images if by_photo[image["id"]]]
     return CaptionedSplit(
         files=[Path(image["file_name"]).name for image in captioned],
         captions=[by_photo[image["id"]] for image in captioned],
         sources=sources,
         log=log,
     )
+
+
+def read_document(captions_file: Path) -> tuple[list[dict], list[dict]]:
+    """Images and annotations. Photos are found by their file's name alone, so that no two may share it."""
+    document = read_json(captions_file)
+    if not isinstance(document, dict) or not {"images", "annotations"} <= document.keys():
+        raise ValueError(f"{captions_file}: must be an object with images and annotations")
+    names: dict[str, str] = {}
+    for place, image in enumerate(document["images"]):
+        if not {"id", "file_name"} <= image.keys():
+            raise ValueError(f"{captions_file}: record images[{place}]: must have an id and a file_name")
+        file = image["file_name"]
+        if Path(file).name in names:
+            raise ValueError(
+                f"{captions_file}: record images[{place}]: photos must have names of their own, "
+                f"{file} is called as {names[Path(file).name]} is"
+            )
+        names[Path(file).name] = file
+    return document["images"], document["annotations"]
 
 
 def load_split(data: Path, split: str, max_photos: int | None = None) -> CaptionedSplit:

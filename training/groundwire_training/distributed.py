@@ -7,13 +7,17 @@ get exactly the gradient that one process would have computed.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.distributed.nn.functional
 from accelerate import PartialState
 from torch import Tensor
+
+Found = TypeVar("Found")
+POLL_SECONDS = 1.0
 
 
 def gather_rows(rows: Tensor) -> Tensor:
@@ -59,11 +63,22 @@ def join_processes() -> PartialState:
     return PartialState(cpu=not torch.cuda.is_available())
 
 
-@contextlib.contextmanager
-def main_process_first() -> Iterator[None]:
-    """What the main process writes inside, the others find there when they come in."""
-    with join_processes().main_process_first():
-        yield
+def from_main_process(find: Callable[[], Found | None], make: Callable[[], Found]) -> Found:
+    """What `find` finds or, where there is nothing, what the main process makes; the others find it then.
+
+    They look again and again: a barrier of the process group gives up after ten minutes, and this may take hours.
+    """
+    if join_processes().is_main_process:
+        found = find()
+        return make() if found is None else found
+    while (found := find()) is None:
+        time.sleep(POLL_SECONDS)
+    return found
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(POLL_SECONDS)
 
 
 def rank_slice(count: int, rank: int, world: int) -> slice:

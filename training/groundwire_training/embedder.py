@@ -76,13 +76,24 @@ class CachedEmbedder:
         return cached_array(self.folder, key, lambda: self.inner(texts))
 
 
-def cached_array(folder: Path, key: object, compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """The array of `key` (anything that JSON can hold) from `folder`, computed where it is not there yet."""
+def cached_array(
+    folder: Path,
+    key: object,
+    compute: Callable[[], np.ndarray],
+    *,
+    worth_keeping: Callable[[np.ndarray], bool] = lambda array: True,
+) -> np.ndarray:
+    """The array of `key` (anything that JSON can hold) from `folder`, computed where it is not there yet.
+
+    `worth_keeping` says whether a computed one is to be found there the next time.
+    """
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     path = folder / f"{digest[:32]}.npy"
     if path.exists():
         return np.load(path)
     array = compute()
+    if not worth_keeping(array):
+        return array
     folder.mkdir(parents=True, exist_ok=True)
     # A killed run must not leave a truncated file under the final name.
     unfinished = path.with_suffix(".partial.npy")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -21,8 +20,9 @@ import torch
 from tokenizers import Tokenizer
 
 from groundwire_training.axes import build_axes
-from groundwire_training.bundle import write_manifest
+from groundwire_training.bundle import check_replaceable, write_manifest
 from groundwire_training.calibration import language_grams, training_captions
+from groundwire_training.checkpoint import require_finished
 from groundwire_training.data_sources import short_name
 from groundwire_training.embedder import batches_by_length, pad
 from groundwire_training.export_grounded import export_stored, write_grounded
@@ -38,6 +38,8 @@ from groundwire_training.stage2 import load_language
 from groundwire_training.weights_onnx import SESSION_ENTRIES, Storage
 
 STAGES = {"base": None, "grounded": "stage2", "relational": "stage3"}
+# Stages of a run that a bundle takes weights from.
+TRAINED = {"base": (), "grounded": ("stage2",), "relational": ("stage2", "stage3", "stage4")}
 MAX_TOKENS = 128
 # Measured on the golden texts: the feed-forward layers lose most, embeddings and attention patterns least.
 LANGUAGE_STORAGE = (
@@ -86,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     training = describe_training(stage, args.preset, args.run_dir, data=args.data, language=args.language)
     name = args.name or f"{short_name(training['languageModel'])}-{stage}"
     out = args.out or Path("models") / name
+    check_replaceable(out)
     bert, tokenizer = load_language_model(args)
     fields = {
         "name": name,
@@ -107,9 +110,11 @@ def run(args: argparse.Namespace) -> int:
             )
         entries = build_lexicon(args.wordnet, args.data)[: args.lexicon_entries]
         write_bundle(folder, bert, tokenizer, fields, parity, entries=entries, data=args.data)
+        # Hours have passed.
+        check_replaceable(out)
         if out.exists():
-            shutil.rmtree(out)
-        shutil.move(folder, out)
+            out.rename(Path(scratch) / f"{name}.replaced")
+        folder.rename(out)
     total = sum(path.stat().st_size for path in out.iterdir())
     print(f"wrote {out}: {total} bytes ({total / 2**20:.2f} MiB) in {time.monotonic() - started:.0f} s")
     return 0
@@ -120,6 +125,8 @@ def check_sources(args: argparse.Namespace) -> None:
         raise ValueError(f"--run: a bundle of stage {args.bundle_stage} needs a run folder")
     if args.bundle_stage == "relational" and args.data is None:
         raise ValueError("--data: a bundle of stage relational counts the triples of its training data")
+    if TRAINED[args.bundle_stage]:
+        require_finished(args.run_dir, *TRAINED[args.bundle_stage])
 
 
 def write_bundle(

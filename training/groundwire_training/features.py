@@ -2,8 +2,8 @@
 
 A cache is `<name>.npy`, float16 [N, V, P, C] (view 0: the photo, 1: its mirror image, then augmented ones, every
 other one mirrored), and `<name>.json`, which names the photos row by row, those that could not be had, the trunk and
-the hash of its weights. The JSON is removed first and written last: without it the cache does not exist, so a killed
-run never leaves half of one behind.
+the hash of its weights. Without the JSON, which is written last, the cache does not exist, so a killed run never leaves
+half of one behind. A new array takes the place of an old one whole, so that who reads that goes on with it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from tqdm import tqdm
 
 from .augment import random_crop, relight
 from .data import CaptionedSplit, load_split
-from .distributed import join_processes, main_process_first
-from .images import iterate_photos
+from .distributed import from_main_process, join_processes
+from .images import iterate_photos, only_wanted
+from .own_files import own_stem
 from .records import LISTED, TOLERATED_SHARE, RecordLog
 from .trunk import GRIDS, default_weights, load_trunk, to_input
 
@@ -124,37 +125,56 @@ def cache_photos(recipe: Recipe, stem: Path) -> FeatureCache:
     module = load_trunk(recipe.trunk, recipe.weights).eval()
     sources = [source.name for source in recipe.sources]
     described = {"trunk": recipe.trunk, "weights": hash_module(module), "sources": sources}
-    with main_process_first():
-        return open_cache(stem, described, recipe) or compute_cache(recipe, module, stem, described)
+    return from_main_process(
+        lambda: open_cache(stem, described, recipe), lambda: compute_cache(recipe, module, stem, described)
+    )
 
 
 def open_cache(stem: Path, described: dict, recipe: Recipe) -> FeatureCache | None:
-    meta_file = stem.with_name(stem.name + ".json")
-    if not meta_file.is_file():
+    try:
+        meta = json.loads(stem.with_name(stem.name + ".json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return None
-    meta = json.loads(meta_file.read_text(encoding="utf-8"))
-    if {key: meta.get(key) for key in described} != described:
-        log.warning("feature cache %s was made from other photos or weights: computing it anew", stem.name)
-        return None
-    if meta.get("views", 0) < recipe.views:
-        log.warning("feature cache %s has fewer than %d views: computing it anew", stem.name, recipe.views)
-        return None
-    if not set(recipe.files).issubset([*meta["files"], *meta.get("missing", [])]):
-        log.warning("feature cache %s was made before some of the photos: computing it anew", stem.name)
+    reason = why_anew(meta, described, recipe)
+    if reason is not None:
+        # The others ask every second.
+        if join_processes().is_main_process:
+            log.warning("feature cache %s %s: computing it anew", stem.name, reason)
         return None
     grids = np.load(stem.with_name(stem.name + ".npy"), mmap_mode="r")
     return FeatureCache(meta["files"], grids[:, : recipe.views])
 
 
+def why_anew(meta: dict, described: dict, recipe: Recipe) -> str | None:
+    if {key: meta.get(key) for key in described} != described:
+        return "was made from other photos or weights"
+    if meta.get("views", 0) < recipe.views:
+        return f"has fewer than {recipe.views} views"
+    if not set(recipe.files).issubset([*meta["files"], *meta.get("missing", [])]):
+        return "was made before some of the photos"
+    return None
+
+
 def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict) -> FeatureCache:
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    array_file, meta_file = (stem.with_name(stem.name + ending) for ending in (".npy", ".json"))
+    with own_stem(stem) as own:
+        own_array, own_meta = (own.with_name(own.name + ending) for ending in (".npy", ".json"))
+        grids, files, report = compute_grids(recipe, module, own_array, stem.name)
+        own_meta.write_text(json.dumps({**described, **report}, indent=1), encoding="utf-8")
+        # The JSON must not speak for another array than its own.
+        meta_file.unlink(missing_ok=True)
+        own_array.replace(array_file)
+        own_meta.replace(meta_file)
+    return FeatureCache(files, grids)
+
+
+def compute_grids(
+    recipe: Recipe, module: nn.Module, array_file: Path, name: str
+) -> tuple[np.ndarray, list[str], dict]:
+    """Writes the array; returns it, the files of its rows, and what the JSON says of them."""
     grid = GRIDS[recipe.trunk]
     device = join_processes().device
     module = module.to(device)
-    wanted = set(recipe.files)
-    array_file, meta_file = (stem.with_name(stem.name + ending) for ending in (".npy", ".json"))
-    # From here on the old array is gone: its JSON must not speak for the new one before that is whole.
-    meta_file.unlink(missing_ok=True)
     shape = (len(recipe.files), recipe.views, grid.positions, grid.channels)
     grids = np.lib.format.open_memmap(array_file, "w+", np.float16, shape)
     files: list[str] = []
@@ -170,35 +190,32 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
                 grids[first : len(files), view] = see_view(module, np.stack(batch), view, device)
         batch.clear()
 
-    for file, pixels in tqdm(recipe.iterate(logs), total=len(recipe.files), desc=stem.name, unit="photo"):
-        if file in wanted:
-            wanted.remove(file)
-            files.append(file)
-            batch.append(pixels)
+    found = only_wanted(recipe.iterate(logs), set(recipe.files))
+    for file, pixels in tqdm(found, total=len(recipe.files), desc=name, unit="photo"):
+        files.append(file)
+        batch.append(pixels)
         if len(batch) == BATCH:
             flush()
     if batch:
         flush()
     grids.flush()
-    check_absent(recipe, wanted, logs)
-    meta = {
-        **described,
+    held = set(files)
+    missing = [file for file in recipe.files if file not in held]
+    check_absent(recipe, missing, logs)
+    report = {
         "views": recipe.views,
         "files": files,
-        "missing": [file for file in recipe.files if file in wanted],
+        "missing": missing,
         "skipped": [entry.report() for entry in logs if entry.bad],
     }
-    partial = stem.with_name(stem.name + ".json.partial")
-    partial.write_text(json.dumps(meta, indent=1), encoding="utf-8")
-    partial.replace(meta_file)
-    return FeatureCache(files, grids)
+    return grids, files, report
 
 
-def check_absent(recipe: Recipe, missing: set[str], logs: list[RecordLog]) -> None:
+def check_absent(recipe: Recipe, missing: list[str], logs: list[RecordLog]) -> None:
     """Raises `ValueError` where 1 % or more of the photos are in no source. Unreadable ones, which the logs
     name, have been counted against their source."""
     unreadable = {Path(record).name for entry in logs for record, _ in entry.bad}
-    absent = [file for file in recipe.files if file in missing and Path(file).name not in unreadable]
+    absent = [file for file in missing if Path(file).name not in unreadable]
     if absent and len(absent) >= TOLERATED_SHARE * len(recipe.files):
         searched = ", ".join(str(source) for source in recipe.sources)
         raise ValueError(

@@ -9,7 +9,6 @@ weights that the states came from.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from .data import CaptionedSplit
 from .features import FeatureCache
+from .own_files import own_stem
 from .two_stream import Texts
 
 PHOTO_BATCH = 64
@@ -87,15 +87,14 @@ def cache_states(
     if meta.get("fingerprint") != fingerprint:
         file("json").unlink(missing_ok=True)
         # Several ranks may compute at once: each writes files of its own and renames them whole.
-        own = file(str(os.getpid()))
-        own.parent.mkdir(parents=True, exist_ok=True)
-        write_grids(file("grids.npy", own), file("alone.npy", own), cache.rows(split.files), cache, see)
-        lengths = write_tokens(file("tokens.npy", own), split, encode, read)
-        counts = [len(captions) for captions in split.captions]
-        meta = {"fingerprint": fingerprint, "lengths": lengths, "counts": counts}
-        file("json", own).write_text(json.dumps(meta), encoding="utf-8")
-        for ending in (*ARRAYS, "json"):
-            file(ending, own).replace(file(ending))
+        with own_stem(stem) as own:
+            write_grids(file("grids.npy", own), file("alone.npy", own), cache.rows(split.files), cache, see)
+            lengths = write_tokens(file("tokens.npy", own), split, encode, read)
+            counts = [len(captions) for captions in split.captions]
+            meta = {"fingerprint": fingerprint, "lengths": lengths, "counts": counts}
+            file("json", own).write_text(json.dumps(meta), encoding="utf-8")
+            for ending in (*ARRAYS, "json"):
+                file(ending, own).replace(file(ending))
     grids, alone, tokens = (np.load(file(ending), mmap_mode="r") for ending in ARRAYS)
     return FrozenStates(
         grids=grids,

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import UnidentifiedImageError
 
-from .images import IMAGE_SIZE, PHOTO_SUFFIXES, decode_photo
+from .images import IMAGE_SIZE, PHOTO_SUFFIXES, decode_photo, photos_below
 from .records import RecordLog
 
 
@@ -52,10 +51,9 @@ def load_image_folder(root: Path, split: str, per_class: int | None = None) -> l
 
 
 def list_folder(folder: Path) -> Iterator[LabeledPhoto]:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in PHOTO_SUFFIXES:
-            name = path.relative_to(folder)
-            yield LabeledPhoto(folder, name.as_posix(), class_of(PurePosixPath(name.as_posix())))
+    for path in photos_below(folder):
+        name = path.relative_to(folder).as_posix()
+        yield LabeledPhoto(folder, name, class_of(PurePosixPath(name)))
 
 
 def list_shard(shard: Path, split: str) -> Iterator[LabeledPhoto]:
@@ -102,7 +100,7 @@ def iterate_labeled(
     for photo in photos:
         try:
             pixels = decode_photo(photo.read(), size)
-        except (UnidentifiedImageError, OSError) as error:
+        except OSError as error:
             log.skip(photo.name, f"must be a readable photo: {error}")
             continue
         log.good()

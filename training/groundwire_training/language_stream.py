@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ WEIGHT_FILES = (
 )
 WORD_POOLINGS = ("content", "all")
 MAX_CAPTION_TOKENS = 64
+TOKENIZING = threading.Lock()
 
 
 def load_bert(folder: Path) -> tuple[BertModel, Tokenizer]:
@@ -101,9 +103,13 @@ def is_learnable(name: str, *, first_layer: int) -> bool:
 
 def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> tuple[Tensor, Tensor]:
     """Token ids and attention mask, int64 [B, T]; the tokenizer truncates, keeping [SEP]."""
-    tokenizer.enable_truncation(max_tokens)
-    tokenizer.no_padding()
-    ids, mask = pad([encoding.ids for encoding in tokenizer.encode_batch(list(texts))])
+    # Batches are put together in a thread beside the validation: each would cut at the other's limit, and the
+    # tokenizer cannot be set while it encodes.
+    with TOKENIZING:
+        tokenizer.enable_truncation(max_tokens)
+        tokenizer.no_padding()
+        encodings = tokenizer.encode_batch(list(texts))
+    ids, mask = pad([encoding.ids for encoding in encodings])
     return torch.from_numpy(ids), torch.from_numpy(mask)
 
 

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertModel
 
-from .config import LexicalConfig
+from .config import LEXICAL_PRESETS, LexicalConfig, Stage2Config
 from .data import step_generator
 from .distributed import gather_rows, rank_slice
 from .language_stream import encode_texts, freeze_language, pool_words
@@ -47,6 +47,21 @@ class WordModel(nn.Module):
     def forward(self, batch: LexicalBatch) -> Tensor:
         hidden = self.language(input_ids=batch.words.ids, attention_mask=batch.words.mask).last_hidden_state
         return pool_words(hidden, batch.words.mask, self.pooling)
+
+
+def check_warm_up(preset: str, begins: Stage2Config, ends: Stage2Config) -> None:
+    """The warm-up goes after what the stage is made with. Raises `ValueError` before an hour's first pass where
+    that would give the preset's warm-up no targets, or nothing to be measured by."""
+    if preset not in LEXICAL_PRESETS:
+        return
+    needed = {
+        "distill_weight": begins.distill_weight,
+        "taxonomy_share": ends.taxonomy_share,
+        "property_weight": ends.property_weight,
+    }
+    for name, value in needed.items():
+        if not value:
+            raise ValueError(f"{name}: must be above 0, the warm-up of {preset} needs it, got {value}")
 
 
 class Lexical:

@@ -22,7 +22,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from .distributed import main_process_first
+from .distributed import from_main_process
 from .wordnet import WordNet
 
 POWER_ITERATIONS = 2
@@ -35,12 +35,13 @@ def lexical_targets(
     digest = hashlib.sha256("\n".join(words).encode() + teacher_vd.numpy().tobytes())
     digest.update(f"{share}".encode())
     path = folder / f"targets-{digest.hexdigest()[:16]}.safetensors"
-    with main_process_first():
-        if path.is_file():
-            return load_file(path)["targets"]
+
+    def make() -> Tensor:
         features = wordnet.features([known_part(word, wordnet) for word in words])
         blended = blend(normalize(teacher_vd, dim=1).numpy(), features, share)
         return write_targets(path, normalize(torch.from_numpy(blended), dim=1))
+
+    return from_main_process(lambda: load_file(path)["targets"] if path.is_file() else None, make)
 
 
 def write_targets(path: Path, targets: Tensor) -> Tensor:

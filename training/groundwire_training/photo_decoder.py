@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from .image_folder import LabeledPhoto
-from .images import IMAGE_SIZE, decode_photo
+from .images import IMAGE_SIZE, decode_photo, open_photo
 from .records import RecordLog
 
 ASPECT = (3 / 4, 4 / 3)  # width / height of a random crop
@@ -67,7 +66,7 @@ class PhotoDecoder:
             if self.crop_scale is None or generator is None:
                 return decode_photo(content)
             return random_crop(content, self.crop_scale, generator)
-        except (UnidentifiedImageError, OSError) as error:
+        except OSError as error:
             return str(error)
 
     def note(self, row: int, reason: str) -> None:
@@ -81,7 +80,7 @@ def random_crop(
     content: bytes, scale: tuple[float, float], generator: np.random.Generator, size: int = IMAGE_SIZE
 ) -> np.ndarray:
     """RGB uint8 [size, size, 3] of a rectangle that covers a share within `scale` of the photo's area."""
-    image = Image.open(io.BytesIO(content)).convert("RGB")
+    image = open_photo(content)
     box = crop_box(image.width, image.height, scale, generator)
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 

@@ -20,7 +20,7 @@ from groundwire_training.embedder import (
     pad,
     read_manifest,
 )
-from groundwire_training.images import decode_photo, iterate_files, iterate_photos
+from groundwire_training.images import decode_photo, iterate_files, iterate_photos, only_wanted, photos_below
 from groundwire_training.records import RecordLog
 
 GRAPHS = ("visual.onnx", "retrieval.onnx")
@@ -59,7 +59,13 @@ def embed_test(
     """The photos that could be read, and retrieval-space vectors of them [N, D] and of their captions [C * N, D],
     kept on disk by the fingerprint."""
     fingerprint = read_manifest(bundle)["fingerprint"]
-    images = cached_array(cache, [fingerprint, photos.files], lambda: embed_photos(bundle, photos))
+    images = cached_array(
+        cache,
+        [fingerprint, photos.files, versions_of(photos)],
+        lambda: embed_photos(bundle, photos),
+        # What could not be read now may be there the next time.
+        worth_keeping=lambda vectors: not np.isnan(vectors).any(),
+    )
     captions = cached_array(
         cache, [fingerprint, "retrieval", photos.captions], lambda: embed_captions(bundle, photos.captions)
     )
@@ -74,6 +80,19 @@ def embed_test(
         captions=[caption for caption, here in zip(photos.captions, said, strict=True) if here],
     )
     return kept, images[found], captions[said]
+
+
+def versions_of(photos: CaptionedPhotos) -> list[list[str | int]]:
+    """Name, size and time of the tar files, or of the photos in the folders: another photo may come by its name."""
+    wanted = set(photos.files)
+    files = [
+        path
+        for source in photos.sources
+        for path in (photos_below(source) if source.is_dir() else [source])
+        if path == source or path.name in wanted
+    ]
+    found = [(path.name, path.stat()) for path in files]
+    return [[name, status.st_size, status.st_mtime_ns] for name, status in found]
 
 
 def embed_photos(bundle: Path, photos: CaptionedPhotos) -> np.ndarray:
@@ -115,10 +134,8 @@ def embed_captions(bundle: Path, captions: list[str]) -> np.ndarray:
 def read_images(photos: CaptionedPhotos) -> Iterator[tuple[str, np.ndarray]]:
     """File and float32 [3, 224, 224] in -1 to 1, the trunk's input range, of each readable photo, in the sources'
     order."""
-    wanted = set(photos.files)
-    for file, pixels in iterate_photos(photos.sources, []):
-        if file in wanted:
-            yield file, (pixels.transpose(2, 0, 1).astype(np.float32) - 128) / 128
+    for file, pixels in only_wanted(iterate_photos(photos.sources, []), set(photos.files)):
+        yield file, (pixels.transpose(2, 0, 1).astype(np.float32) - 128) / 128
 
 
 def read_pixels(photos: CaptionedPhotos, files: Collection[str]) -> dict[str, np.ndarray]:

@@ -29,7 +29,14 @@ from .relation_training import build_vocabulary
 from .relations import write_predicates
 from .scene_graph import SceneGraph, load_factual
 from .triples import load_splits
-from .visual_genome import load_visual_genome, photo_name, photo_sources, split_images, tested_images
+from .visual_genome import (
+    held_out_captioned,
+    load_visual_genome,
+    photo_name,
+    photo_sources,
+    split_images,
+    tested_images,
+)
 
 NAME = "prepare"
 REPORT = "report.json"
@@ -78,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def split_visual_genome(args: argparse.Namespace, folder: Path, logs: list[RecordLog]) -> dict[str, int]:
-    """Writes the graphs of each split; returns how many photos have one, and how many were left out for a test.
+    """Writes the graphs of each split; returns how many photos have one, and how many were left out: for FACTUAL's
+    tests, and because captions of `val` or `test` are of the same photo.
 
     Raises `FileNotFoundError` where there are graphs and no photos: stage 3 would have nothing to look at.
     """
@@ -86,8 +94,9 @@ def split_visual_genome(args: argparse.Namespace, folder: Path, logs: list[Recor
     graphs, found = load_visual_genome(args.data / VISUAL_GENOME)
     logs += found
     tested = tested_images(args.data) & graphs.keys()
-    photos = {"leftOut": len(tested)}
-    for name, images in split_images(graphs.keys() - tested).items():
+    captioned = held_out_captioned(args.data) & graphs.keys() - tested
+    photos = {"leftOut": len(tested), "leftOutCaptioned": len(captioned)}
+    for name, images in split_images(graphs.keys() - tested - captioned).items():
         images = images[:SMOKE_PHOTOS] if args.preset == "smoke" else images
         write_photos(
             folder / f"graphs_{name}.jsonl", ((photo_name(image), [graphs[image]]) for image in images)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 TOLERATED_SHARE = 0.01
 LISTED = 5  # bad records that the error message shows; `bad` holds all of them
@@ -41,3 +43,13 @@ class RecordLog:
             "read": self.read,
             "bad": [{"record": record, "rule": rule} for record, rule in self.bad],
         }
+
+
+def read_json(path: Path) -> Any:
+    """Raises `FileNotFoundError`, or `ValueError` with the place where the file is not JSON, or ends too soon."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: must be whole JSON in UTF-8: {error}") from error

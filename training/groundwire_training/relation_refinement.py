@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from .checkpoint import checkpoint_folder, load_module, tensors_of
+from .distributed import join_processes, wait_until
 from .language_stream import encode_texts
 from .relation_training import SOURCES, RelationConfig, pair_table, refine_relations, training_triples
 from .relations import RelationHead, relation_losses, save_relations
 from .sessions import save_session
+from .train_loop import make_accelerator
 from .triples import Triple
 from .two_stream import Texts
 
@@ -44,16 +45,24 @@ def refinement_file(stage_dir: Path) -> Path:
     return stage_dir / "relations" / "refinement.json"
 
 
+def last_file(stage_dir: Path) -> Path:
+    """What is written last: with it, the stage is over."""
+    return stage_dir / "relations" / "grounding.safetensors"
+
+
 def finish(stage: Stage3, folder: Path, config: RelationConfig) -> None:
-    """Writes `relations/` from the best checkpoint, its head refined."""
-    started = time.monotonic()
-    best = checkpoint_folder(folder)
-    done = folder / "relations" / "grounding.safetensors"
+    """Writes `relations/` from the best checkpoint, its head refined. The main process does, the others wait."""
+    done = last_file(folder)
+    if not join_processes().is_main_process:
+        # Longer than a barrier of the process group does.
+        wait_until(done.is_file)
     if done.is_file():
         return
+    started = time.monotonic()
+    best = checkpoint_folder(folder)
     for name, module in stage.saved_modules().items():
         load_module(module, best / f"{name}.safetensors")
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = make_accelerator(stage.config)
     before = stage.validate(accelerator)
     development = refine(stage, config)
     after = stage.validate(accelerator)

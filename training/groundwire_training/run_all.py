@@ -13,12 +13,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .bundle import check_replaceable
 from .checkpoint import write_json
-from .distributed import join_processes
+from .distributed import join_processes, wait_until
 
 STEPS = ("prepare", "stage1", "stage2", "stage3", "stage4", "export", "evaluate")
 # These compute in one process, whatever number was started.
@@ -26,7 +26,6 @@ ALONE = ("prepare", "export", "evaluate")
 # The trunk of `compact` has been trained on ImageNet: its stage 1 is there for who wants it.
 SKIPPED = {"compact": ("stage1",), "paper": (), "smoke": ()}
 RECORD = "all.json"
-POLL_SECONDS = 1.0
 
 # Options that a step takes over from this command, by the names of their values.
 TAKEN_OVER = {
@@ -84,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
     skipped = SKIPPED[args.preset] if args.skip is None else args.skip
     steps = [step for step in STEPS if step not in skipped]
     commands = {step: command_of(step, args) for step in steps}
+    if "export" in steps:
+        check_replaceable(bundle_of(args))
     args.run_dir.mkdir(parents=True, exist_ok=True)
     record = Record(args.run_dir / RECORD, {"preset": args.preset, "set": sorted(args.set)})
     for number, step in enumerate(steps, start=1):
@@ -115,7 +116,7 @@ def run_step(step: str, command: list[str], record: Record) -> int:
 
 def command_of(step: str, args: argparse.Namespace) -> list[str]:
     """The step's own command line."""
-    bundle = str(args.out or args.run_dir / "bundle")
+    bundle = str(bundle_of(args))
     command = [step, "--preset", args.preset, "--data", str(args.data)]
     if step == "export":
         command += ["--stage", "relational", "--run", str(args.run_dir), "--out", bundle]
@@ -133,6 +134,10 @@ def command_of(step: str, args: argparse.Namespace) -> list[str]:
             command += [f"--{name.replace('_', '-')}", str(value)]
     shortened = SHORTENED.get(step, []) if args.preset == "smoke" else []
     return command + shortened + overrides_of(step, args.set)
+
+
+def bundle_of(args: argparse.Namespace) -> Path:
+    return args.out or args.run_dir / "bundle"
 
 
 def overrides_of(step: str, overrides: list[str]) -> list[str]:
@@ -168,11 +173,6 @@ class Record:
         content = self.read()
         content["done"][step] = {"seconds": round(seconds, 1), "finished": time.strftime("%FT%T%z")}
         write_json(self.path, content)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        time.sleep(POLL_SECONDS)
 
 
 def note(message: str) -> None:

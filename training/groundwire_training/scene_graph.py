@@ -10,6 +10,7 @@ from pathlib import Path
 from .records import RecordLog
 
 ATTRIBUTE_PREDICATE = "is"
+FACTUAL_COLUMNS = ["image_id", "region_id", "caption", "scene_graph"]
 
 
 @dataclass(frozen=True)
@@ -95,17 +96,22 @@ def parse_factual(text: str) -> SceneGraph:
 
 
 def load_factual(path: Path) -> tuple[list[CaptionGraph], RecordLog]:
-    """FACTUAL's CSV: image_id, region_id, caption, scene_graph."""
+    """FACTUAL's CSV. Raises `ValueError` where its header lacks one of `FACTUAL_COLUMNS`."""
     log = RecordLog(path=path)
     graphs: list[CaptionGraph] = []
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+        rows = csv.DictReader(file)
+        if not set(FACTUAL_COLUMNS) <= set(rows.fieldnames or ()):
+            raise ValueError(f"{path}: the header must have {FACTUAL_COLUMNS}, got {rows.fieldnames}")
+        for row in rows:
             try:
+                if any(row[column] is None for column in FACTUAL_COLUMNS):
+                    raise ValueError(f"must have a field for each of {', '.join(FACTUAL_COLUMNS)}")
                 if not row["caption"].strip():
                     raise ValueError("caption: must hold a visible character")
                 graph = parse_factual(row["scene_graph"])
             except ValueError as error:
-                log.skip(row["region_id"], str(error))
+                log.skip(row["region_id"] or f"line {rows.line_num}", str(error))
                 continue
             log.good()
             graphs.append(CaptionGraph(row["image_id"], row["caption"].strip(), graph))

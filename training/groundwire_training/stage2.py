@@ -39,7 +39,7 @@ from .embedder import hash_weights
 from .features import FeatureCache, cache_splits
 from .language_stream import default_bert_folder, encode_texts, load_bert, train_language
 from .lexical import NAME as LEXICAL
-from .lexical import Lexical
+from .lexical import Lexical, check_warm_up
 from .lexical_targets import lexical_targets
 from .losses import (
     cosine_matrix,
@@ -132,9 +132,10 @@ def configure_passes(args: argparse.Namespace) -> tuple[Stage2Config, Stage2Conf
     if begun is None and is_finished(args.run_dir / STAGE1):
         begun = begun_on(args.run_dir / STAGE1, STAGE1_PRESETS, args.preset)
     config = configure(STAGE2_PRESETS, args.preset, args.set, begun)
-    if args.preset not in FIRST_PASS_PRESETS:
-        return config, None
-    return config, configure(FIRST_PASS_PRESETS, args.preset, args.set, begun)
+    two = args.preset in FIRST_PASS_PRESETS
+    first = configure(FIRST_PASS_PRESETS, args.preset, args.set, begun) if two else None
+    check_warm_up(args.preset, first or config, config)
+    return config, first
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from accelerate import Accelerator
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from .checkpoint import require_finished
 from .config import STAGE2_PRESETS, add_overrides, begun_on, configure
 from .data import epoch_order, step_generator
 from .distributed import gather_ragged, gather_rows, join_processes, rank_slice
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
+    require_finished(args.run_dir, STAGE2)
     config = configure_stage(args)
     torch.manual_seed(config.seed)
     prepared = args.run_dir / PREPARE
@@ -116,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     state = train(stage, args.run_dir / NAME, description=NAME)
     if join_processes().is_main_process:
         save_language_files(args.run_dir / NAME, language, tokenizer)
-        finish(stage, args.run_dir / NAME, RELATION_PRESETS[args.preset])
+    finish(stage, args.run_dir / NAME, RELATION_PRESETS[args.preset])
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from transformers import BertModel
 
+from .checkpoint import require_finished
 from .config import STAGE2_PRESETS, add_overrides, begun_on, configure
 from .data import CaptionedSplit, epoch_order, step_generator
 from .distributed import gather_rows, join_processes, rank_slice
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
+    require_finished(args.run_dir, STAGE2, STAGE3)
     config = configure_stage(args)
     torch.manual_seed(config.seed)
     stage2 = stage2_config(args.run_dir)

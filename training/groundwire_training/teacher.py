@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .distributed import main_process_first
+from .distributed import from_main_process
 
 BATCH = 512
 
@@ -26,10 +26,10 @@ def teacher_vectors(
     """
     key = hashlib.sha256(json.dumps([fingerprint, texts]).encode()).hexdigest()
     path = folder / f"teacher-{key[:16]}.safetensors"
-    with main_process_first():
-        if path.is_file():
-            return load_file(path)["vectors"]
-        return write_vectors(path, texts, embed)
+    return from_main_process(
+        lambda: load_file(path)["vectors"] if path.is_file() else None,
+        lambda: write_vectors(path, texts, embed),
+    )
 
 
 def write_vectors(path: Path, texts: list[str], embed: Callable[[list[str]], Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
@@ -96,10 +97,15 @@ def final_state(stage_dir: Path) -> dict[str, Any]:
 
 
 def make_accelerator(config: LoopConfig) -> Accelerator:
+    """In the stage's precision, whatever that of a stage before it in this process."""
+    precision = "bf16" if config.bf16 else "no"
+    # The library keeps one precision a process, and refuses another. The process group is not part of it.
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()
     # An objective that is switched off leaves its head without gradients, which data-parallel must expect.
     data_parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(
-        mixed_precision="bf16" if config.bf16 else "no",
+        mixed_precision=precision,
         cpu=not torch.cuda.is_available(),
         kwargs_handlers=[data_parallel],
     )
@@ -213,8 +219,8 @@ class _Loop:
             yield ahead.result()
 
     def step(self, step: int, batches: Iterator[Any]) -> tuple[float, dict[str, float]]:
-        """One optimizer step, `accumulation` parts long. Raises `FloatingPointError` at a loss that is
-        not finite, before the optimizer sees it."""
+        """One optimizer step, `accumulation` parts long. Raises `FloatingPointError` at a loss or gradients
+        that are not finite, before the optimizer sees them."""
         rank = self.accelerator.process_index
         self.set_rates(rate_at(self.config, step, self.stage.steps_per_epoch))
         self.optimizer.zero_grad(set_to_none=True)
@@ -232,12 +238,20 @@ class _Loop:
             self.accelerator.backward(loss / self.config.accumulation)
             for name, figure in {"loss": loss, **figures}.items():
                 totals[name] = totals.get(name, 0.0) + float(figure.detach()) / self.config.accumulation
+        norm = self.gradient_norm()
+        if not math.isfinite(norm):
+            raise FloatingPointError(f"gradients: must be finite, got a norm of {norm} at step {step + 1}")
         if self.config.clip_norm is not None:
-            totals["gradientNorm"] = float(
-                self.accelerator.clip_grad_norm_(self.module.parameters(), self.config.clip_norm)
-            )
+            totals["gradientNorm"] = norm
         self.optimizer.step()
         return totals.pop("loss"), totals
+
+    def gradient_norm(self) -> float:
+        """Of all that learns, before it is clipped to `clip_norm` where there is one."""
+        if self.config.clip_norm is not None:
+            return float(self.accelerator.clip_grad_norm_(self.module.parameters(), self.config.clip_norm))
+        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
+        return float(nn.utils.get_total_norm(gradients))
 
     def set_rates(self, factor: float) -> None:
         for group in self.optimizer.param_groups:

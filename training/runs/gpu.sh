@@ -35,7 +35,7 @@ skip=$([ "$preset" = compact ] && echo stage1, || true)
     done | tee "$run/gpu-steps.partial" && mv "$run/gpu-steps.partial" "$run/gpu-steps.jsonl"
   fi
   # What runs in one process comes first: the others would wait for it.
-  "$python" -m groundwire_training "${train[@]}" --skip "${skip}stage2,stage3,stage4,export,evaluate"
+  "$python" -m groundwire_training "${train[@]}" --skip stage1,stage2,stage3,stage4,export,evaluate
   "${launch[@]}" -m groundwire_training "${train[@]}" --skip "${skip}export,evaluate"
   "$python" -m groundwire_training "${train[@]}" --skip "$skip"
   date -Is

@@ -76,7 +76,14 @@ def write_stage(folder: Path, modules: dict[str, nn.Module], config) -> None:
     }
     (checkpoint / "state.json").write_text(json.dumps(state))
     save_config(config, folder / "config.json")
-    write_json(folder / "progress.json", {"last": checkpoint.name, "best": checkpoint.name})
+    write_json(folder / "progress.json", dict.fromkeys(("last", "best", "finished"), checkpoint.name))
+
+
+def mark_unfinished(stage_dir: Path) -> None:
+    """As the stage was before its last step."""
+    progress = json.loads((stage_dir / "progress.json").read_text())
+    del progress["finished"]
+    write_json(stage_dir / "progress.json", progress)
 
 
 def write_prepared(folder: Path) -> None:

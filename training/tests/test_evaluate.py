@@ -9,7 +9,7 @@ import pytest
 from evaluation_fixtures import tiny_bert, tiny_tokenizer, write_base, write_bundle, write_norms
 from PIL import Image
 
-from groundwire_training import photo_search
+from groundwire_training import images, photo_search
 from groundwire_training.cli import main
 from groundwire_training.columns import open_column
 from groundwire_training.embedder import CachedEmbedder, batches_by_length, onnx_embedder, torch_embedder
@@ -200,8 +200,36 @@ def test_retrieval_leaves_out_a_photo_that_cannot_be_read_with_its_captions(tmp_
     assert 5 not in captions
     assert len(captions) == len(photos.captions) == 119 * 5
     assert "could not read 5.png" in capsys.readouterr().err
-    # As it was kept, so it is read.
     assert embed_brightness(tmp_path, monkeypatch)[0] == photos
+
+
+def test_photos_are_embedded_anew_when_they_have_changed_or_could_not_be_read(tmp_path, monkeypatch):
+    folder = tmp_path / "flickr8k"
+    write_test_photos(folder, shards=1, count=120, broken=None)
+    decode = images.decode_photo
+
+    def interrupted(content: bytes, size: int) -> np.ndarray:
+        pixels = decode(content, size)
+        if pixels.max() == 5:
+            raise OSError("the disk is away")
+        return pixels
+
+    with monkeypatch.context() as patched:
+        patched.setattr(images, "decode_photo", interrupted)
+        assert "5.png" not in embed_brightness(tmp_path, monkeypatch)[0].files
+    assert "5.png" in embed_brightness(tmp_path, monkeypatch)[0].files
+    with tarfile.open(folder / "images_test_0.tar", "w") as archive:
+        for i in range(120):
+            Image.new("RGB", (8, 8), (100, 100, 100)).save(tmp_path / "photo.png")
+            archive.add(tmp_path / "photo.png", f"images/{i}.png")
+    np.testing.assert_allclose(embed_brightness(tmp_path, monkeypatch)[1] * 128 + 128, 100, atol=1e-3)
+
+
+def test_embedded_photos_are_kept_until_then(tmp_path, monkeypatch):
+    write_test_photos(tmp_path / "flickr8k", shards=2, count=6, broken=None)
+    first = embed_brightness(tmp_path, monkeypatch)
+    monkeypatch.setattr(photo_search, "embed_photos", lambda *_: pytest.fail("computed again"))
+    np.testing.assert_array_equal(embed_brightness(tmp_path, monkeypatch)[1], first[1])
 
 
 def test_photos_come_scaled_for_the_trunk(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 import torch
 from evaluation_fixtures import tiny_tokenizer
 from PIL import Image
-from run_fixtures import PREDICATES, write_data, write_run, write_wordnet
+from run_fixtures import PREDICATES, mark_unfinished, write_data, write_run, write_wordnet
 
 from groundwire_training import lexicon
 from groundwire_training.cli import main
+from groundwire_training.columns import available_columns, open_column
 from groundwire_training.embedder import onnx_embedder, onnx_session, torch_embedder
 from groundwire_training.model_card import losses
 from groundwire_training.relations import load_relations
@@ -113,6 +115,82 @@ def test_a_grounded_bundle_has_words_alone(workshop, monkeypatch):
 def test_a_bundle_of_a_trained_stage_needs_its_run(capsys):
     assert main(["export", "--stage", "grounded"]) == 1
     assert "--run: a bundle of stage grounded needs a run folder" in capsys.readouterr().err
+
+
+def unfinished(run: Path, stage: str, copy: Path) -> Path:
+    shutil.copytree(run, copy)
+    mark_unfinished(copy / stage)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("command", "stage"),
+    [("stage3", "stage2"), ("stage4", "stage3"), ("relational", "stage4"), ("grounded", "stage2")],
+)
+def test_nothing_is_built_on_a_stage_that_is_still_trained(command, stage, workshop, tmp_path, capsys):
+    run = unfinished(workshop / "run", stage, tmp_path / "run")
+    paths = ["--run", str(run), "--data", str(workshop / "data")]
+    if command.startswith("stage"):
+        arguments = [command, "--preset", "smoke", *paths]
+    else:
+        arguments = [
+            "export",
+            "--preset",
+            "smoke",
+            "--stage",
+            command,
+            *paths,
+            "--out",
+            str(tmp_path / "out"),
+        ]
+    assert main(arguments) == 1
+    assert f"{stage}: is not finished in {run}; run it to its end first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stage", "column"), [("stage2", "grounded"), ("stage3", "relational")])
+def test_a_stage_that_is_still_trained_has_no_column_unless_it_is_asked_for(
+    stage, column, workshop, tmp_path
+):
+    whole = available_columns(run=workshop / "run", bundle=workshop / "bundle")
+    assert whole == ["base", "grounded", "relational", "shipped"]
+    run = unfinished(workshop / "run", stage, tmp_path / "run")
+    assert available_columns(run=run, bundle=workshop / "bundle") == [
+        name for name in whole if name != column
+    ]
+    assert open_column(column, base=None, run=run, bundle=None).run == run
+
+
+def test_a_stage_three_whose_relations_are_not_written_has_no_column(workshop, tmp_path):
+    shutil.copytree(workshop / "run", tmp_path / "run")
+    (tmp_path / "run" / "stage3" / "relations" / "grounding.safetensors").unlink()
+    assert available_columns(run=tmp_path / "run", bundle=None) == ["base", "grounded"]
+
+
+@pytest.mark.parametrize("command", ["export", "all"])
+def test_only_a_bundle_or_an_empty_folder_is_written_over(command, workshop, tmp_path, capsys):
+    kept = tmp_path / "models" / "other" / "weights"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("a week's work")
+    (tmp_path / "models" / "manifest.json").write_text('{"name": "of something else"}')
+    arguments = export_arguments(workshop, "grounded", str(tmp_path / "models"))
+    if command == "all":
+        paths = ["--data", str(workshop / "data"), "--run", str(tmp_path / "run")]
+        arguments = ["all", "--preset", "smoke", *paths, "--out", str(tmp_path / "models")]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert f"--out: must be a new or empty folder, or one that holds a bundle, got {tmp_path}" in error
+    assert kept.read_text() == "a week's work"
+
+
+def test_a_bundle_is_replaced_whole(workshop, tmp_path, monkeypatch):
+    monkeypatch.setattr(lexicon, "WORDS", 120)
+    out = tmp_path / "bundle"
+    out.mkdir()
+    for _ in range(2):
+        assert main(export_arguments(workshop, "grounded", str(out))) == 0
+        assert not (out / "left over").exists()
+        (out / "left over").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_the_shipped_column_is_measured_from_the_bundle_and_written_into_it(workshop, tmp_path, capsys):

@@ -14,6 +14,7 @@ from tiny_data import write_captioned_with_broken
 from groundwire_training import features
 from groundwire_training.data import load_split
 from groundwire_training.features import FeatureCache, Recipe, cache_photos, cache_splits
+from groundwire_training.images import only_wanted
 from groundwire_training.trunk import Photo
 
 FILES = ["a.jpg", "b.jpg"]
@@ -95,12 +96,30 @@ def test_a_cache_serves_who_asks_for_fewer_views_and_is_computed_anew_for_more(t
     assert len(trunk) == computed + 4
 
 
-def test_a_cache_is_gone_from_the_moment_that_it_is_computed_anew(tmp_path):
+def test_a_cache_whose_renewal_was_killed_is_the_one_before(tmp_path, trunk):
     first = np.array(cache(tmp_path, 2).grids)
     with pytest.raises(KeyboardInterrupt):
         cache(tmp_path, 3, kill_after=1)
+    computed = len(trunk)
     # The killed run's array has zeros for the photos that it did not come to.
     np.testing.assert_array_equal(cache(tmp_path, 2).grids, first)
+    assert len(trunk) == computed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["train.json", "train.npy"]
+
+
+def test_who_reads_a_cache_goes_on_with_it_while_another_run_computes_it_anew(tmp_path):
+    cache(tmp_path, 2)
+    read = cache(tmp_path, 2)
+    before = np.array(read.grids)
+    assert cache(tmp_path, 4).grids.shape[1] == 4
+    np.testing.assert_array_equal(read.grids, before)
+
+
+def test_two_photos_of_one_name_are_an_error_unless_they_are_the_same():
+    photos = [("a.jpg", pixels(0)), ("b.jpg", pixels(1)), ("a.jpg", pixels(0)), ("c.jpg", pixels(2))]
+    assert [file for file, _ in only_wanted(photos, {"a.jpg", "b.jpg"})] == ["a.jpg", "b.jpg"]
+    with pytest.raises(ValueError, match=r"photos: c\.jpg is the name of two that differ"):
+        list(only_wanted([*photos, ("c.jpg", pixels(3))], {"c.jpg"}))
 
 
 def test_a_photo_in_no_source_is_an_error_from_one_percent_on_and_leaves_no_cache(tmp_path):

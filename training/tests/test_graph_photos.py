@@ -92,7 +92,7 @@ def test_stage_three_learns_from_visual_genomes_own_photos(tmp_path):
     words = ["--words", str(write_words(tmp_path / "words.txt"))]
     assert main(["prepare", *common, *bert]) == 0
     report = json.loads((run / "prepare" / "report.json").read_text())
-    assert report["photos"] == {"leftOut": 4, "train": 15, "val": 1}
+    assert report["photos"] == {"leftOut": 4, "leftOutCaptioned": 0, "train": 15, "val": 1}
     graphs = {name: read_photos(run / "prepare" / f"graphs_{name}.jsonl") for name in ("train", "val")}
     files = [file for found in graphs.values() for file in found]
     assert sorted(files) == sorted(f"{image}.jpg" for image in images if image not in TESTED)
@@ -102,6 +102,44 @@ def test_stage_three_learns_from_visual_genomes_own_photos(tmp_path):
     cached = json.loads((run / "features" / "visual-genome-64-mobilenet_v2.json").read_text())
     assert sorted(cached["files"]) == sorted(files)
     assert cached["sources"] == ["VG_100K", "VG_100K_2"]
+
+
+def rename_photos(data: Path, split: str, pattern: str) -> None:
+    path = data / "flickr8k" / f"captions_{split}.json"
+    document = json.loads(path.read_text())
+    for number, image in enumerate(document["images"]):
+        image["file_name"] = pattern.format(391895 + number)
+    path.write_text(json.dumps(document))
+
+
+def prepare_visual_genome(data: Path, run: Path) -> int:
+    return main(["prepare", "--preset", "smoke", "--data", str(data), "--run", str(run), "--threads", "1"])
+
+
+def test_captioned_photos_that_are_validated_and_tested_on_are_not_learned_from_as_visual_genomes(tmp_path):
+    data, run = write_tiny_data(tmp_path / "data"), tmp_path / "run"
+    write_visual_genome(data / "visual_genome", range(8, 28))
+    rename_photos(data, "val", "COCO_val2014_{:012}.jpg")
+    rename_photos(data, "test", "val2017/{:012}.jpg")
+    # Four photos are tested on, the first of them FACTUAL's too; one is another's, and one not COCO's.
+    coco = {8: 391895, 12: 391896, 20: 391897, 27: 391902, 14: 5, 15: None}
+    images = [{"image_id": image, "coco_id": coco.get(image), "flickr_id": None} for image in range(8, 28)]
+    (data / "visual_genome" / "image_data.json").write_text(json.dumps(images))
+    assert prepare_visual_genome(data, run) == 0
+    report = json.loads((run / "prepare" / "report.json").read_text())
+    assert report["photos"] == {"leftOut": 4, "leftOutCaptioned": 3, "train": 12, "val": 1}
+    files = {
+        file for name in ("train", "val") for file in read_photos(run / "prepare" / f"graphs_{name}.jsonl")
+    }
+    assert not files & {f"{image}.jpg" for image in (8, 12, 20, 27)}
+
+
+def test_visual_genome_beside_coco_needs_to_say_which_photos_are_cocos(tmp_path, capsys):
+    data = write_tiny_data(tmp_path / "data")
+    write_visual_genome(data / "visual_genome", range(8, 28))
+    rename_photos(data, "test", "COCO_val2014_{:012}.jpg")
+    assert prepare_visual_genome(data, tmp_path / "run") == 1
+    assert "image_data.json is missing" in capsys.readouterr().err
 
 
 def test_visual_genome_without_its_photos_is_refused_by_prepare(tmp_path, capsys):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_data import jpeg, write_tar
 
 from groundwire_training.data import load_captions, load_split
 from groundwire_training.image_folder import iterate_labeled, load_image_folder
-from groundwire_training.images import iterate_photos
+from groundwire_training.images import iterate_files, iterate_photos
 from groundwire_training.photo_decoder import Drawn, PhotoDecoder, crop_box
 from groundwire_training.records import RecordLog
 from groundwire_training.triples import load_triples_tsv
@@ -62,6 +64,31 @@ def test_one_percent_of_empty_captions_is_an_error_with_file_and_record(tmp_path
         load_captions(path, [])
 
 
+def test_a_caption_file_that_ends_too_soon_or_lacks_a_field_is_named(tmp_path):
+    path = write_captions(tmp_path / "c.json", [(0, "a dog")] * 9)
+    whole = path.read_text()
+    path.write_text(whole[:-20])
+    with pytest.raises(ValueError, match=r"c\.json: must be whole JSON in UTF-8: .*column"):
+        load_captions(path, [])
+    path.write_text("[]")
+    with pytest.raises(ValueError, match=r"c\.json: must be an object with images and annotations"):
+        load_captions(path, [])
+    path.write_text(whole.replace('"id": 1, "file_name"', '"file_name"'))
+    with pytest.raises(ValueError, match=r"c\.json: record images\[1\]: must have an id and a file_name"):
+        load_captions(path, [])
+    path.write_text(whole.replace('"id": 8, "image_id": 0', '"id": 8'))
+    with pytest.raises(ValueError, match=r"c\.json: 1 of 9 .*record 8: image_id None must be listed"):
+        load_captions(path, [])
+
+
+def test_two_photos_of_one_name_are_an_error_before_captions_are_given_to_the_wrong_one(tmp_path):
+    path = write_captions(tmp_path / "c.json", [(0, "a dog"), (1, "a cat")])
+    path.write_text(path.read_text().replace("folder/1.jpg", "other/0.jpg"))
+    expected = r"c\.json: record images\[1\]: photos must have names of their own, other/0\.jpg is called as folder/0"
+    with pytest.raises(ValueError, match=expected):
+        load_captions(path, [])
+
+
 def test_a_split_may_be_cut_to_its_first_photos(tmp_path, random):
     write_captions(tmp_path / "flickr8k" / "captions_val.json", [(0, "a dog"), (1, "a cat")])
     write_tar(tmp_path / "flickr8k" / "images_val.tar", {"images/0.jpg": jpeg(random)})
@@ -92,6 +119,37 @@ def test_an_unreadable_photo_is_listed_below_one_percent_and_an_error_above(tmp_
         list(iterate_photos([tmp_path / "few"], [], 32))
 
 
+def damaged_png(random: np.random.Generator) -> bytes:
+    """The name of its second chunk of pixels is gone, which Pillow calls a syntax error, and only as it decodes."""
+    file = io.BytesIO()
+    Image.fromarray(random.integers(256, size=(300, 300, 3), dtype=np.uint8)).save(file, "PNG")
+    content = file.getvalue()
+    second = content.index(b"IDAT", content.index(b"IDAT") + 4)
+    return content[:second] + b"\0\0\0\0" + content[second + 4 :]
+
+
+@pytest.mark.parametrize("kind", ["damaged", "bomb"])
+def test_a_photo_that_the_decoder_gives_up_on_in_its_own_way_is_unreadable_too(
+    kind, tmp_path, random, monkeypatch
+):
+    photo = damaged_png(random)
+    if kind == "bomb":
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1024)
+        file = io.BytesIO()
+        Image.new("RGB", (100, 100)).save(file, "PNG")
+        photo = file.getvalue()
+    good = {f"train/n01/{i}.jpg": jpeg(random) for i in range(150)}
+    root = write_folder(tmp_path, {**good, "train/n01/x.png": photo})
+    logs: list[RecordLog] = []
+    assert len(list(iterate_photos([root / "train"], logs, 32))) == 150
+    labeled = load_image_folder(root, "train")
+    assert len(list(iterate_labeled(labeled, logs, 32))) == 150
+    assert [record for log in logs for record, _ in log.bad] == ["n01/x.png"] * 2
+    for scale in (None, (0.2, 1.0)):
+        decoder = PhotoDecoder(labeled, workers=1, crop_scale=scale)
+        assert decoder.batch((0,), drawn([149, 150]), None)[0] == [0]
+
+
 def test_classes_are_the_first_folders_below_the_split_in_folders_and_shards(tmp_path, random):
     files = {f"train/{c}/images/{c}_{i}.JPEG": jpeg(random) for c in ("n01", "n02") for i in range(3)}
     write_folder(tmp_path / "tree", files)
@@ -102,6 +160,22 @@ def test_classes_are_the_first_folders_below_the_split_in_folders_and_shards(tmp
     assert [p.label for p in tree] == ["n01"] * 3 + ["n02"] * 3
     assert [p.read() for p in tree] == [p.read() for p in tars] == list(files.values())
     assert [p.label for p in load_image_folder(tmp_path / "tars", "train", per_class=1)] == ["n01", "n02"]
+
+
+def test_classes_may_be_links_and_a_link_upwards_leads_nowhere(tmp_path, random):
+    write_folder(tmp_path / "elsewhere", {f"{name}/a.jpg": jpeg(random) for name in ("dogs", "cats")})
+    root = write_folder(tmp_path / "data", {"train/n00/b.jpg": jpeg(random)})
+    (root / "train" / "n01").symlink_to(tmp_path / "elsewhere" / "dogs")
+    (root / "train" / "n02").symlink_to(tmp_path / "elsewhere" / "cats")
+    (root / "train" / "n02" / "up").symlink_to(root / "train")
+    found = load_image_folder(root, "train")
+    assert [(photo.name, photo.label) for photo in found] == [
+        ("n00/b.jpg", "n00"),
+        ("n01/a.jpg", "n01"),
+        ("n02/a.jpg", "n02"),
+    ]
+    assert found[1].read() == (tmp_path / "elsewhere" / "dogs" / "a.jpg").read_bytes()
+    assert [name for name, _ in iterate_files(root / "train")] == [photo.name for photo in found]
 
 
 def test_a_photo_in_no_class_is_an_error_from_one_percent_on(tmp_path, random):

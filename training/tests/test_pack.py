@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
-from pathlib import Path
 
 import pytest
 import torch
-from run_fixtures import write_run
+from run_fixtures import mark_unfinished, write_run
 
-from groundwire_training.checkpoint import mark_finished
 from groundwire_training.pack import SMALL, pack, to_half, write_pieces
 from groundwire_training.provenance import describe_training
 from groundwire_training.trained import load_grounding, load_retrieval, load_visual
@@ -21,7 +19,7 @@ PIECE = 100_000
 
 @pytest.mark.parametrize("half", [False, True])
 def test_a_run_from_pieces_is_the_run_as_export_reads_it(half, tmp_path):
-    run = finished_run(tmp_path / "run")
+    run = write_run(tmp_path / "run")
     optimizer = run / "stage2" / "step-00000004" / "optimizer.safetensors"
     optimizer.write_bytes(b"large")
     pieces = write_pieces(pack(run, half=half), tmp_path / "pieces", PIECE)
@@ -40,21 +38,15 @@ def test_a_run_from_pieces_is_the_run_as_export_reads_it(half, tmp_path):
     assert load_grounding(home)[0].predicates == load_grounding(run)[0].predicates
 
 
-def finished_run(folder: Path) -> Path:
-    write_run(folder)
-    for stage in ("stage2", "stage3", "stage4"):
-        mark_finished(folder / stage)
-    return folder
-
-
 def test_a_stage_that_is_not_finished_stays_where_it_is(tmp_path):
     run = write_run(tmp_path / "run")
-    mark_finished(run / "stage2")
+    for stage in ("stage3", "stage4"):
+        mark_unfinished(run / stage)
     assert not [name for name in names(pack(run, half=False)) if name.startswith(("stage3", "stage4"))]
 
 
 def test_weights_of_a_pass_come_along_until_stage_2_is_finished(tmp_path):
-    run = finished_run(tmp_path / "run")
+    run = write_run(tmp_path / "run")
     (run / "stage2").rename(run / "first-pass")
     for later in ("stage3", "stage4"):
         shutil.rmtree(run / later)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -171,6 +172,50 @@ def test_an_override_of_no_field_lists_the_fields():
 def test_an_override_of_the_wrong_type_is_refused():
     with pytest.raises(ValueError, match="--set mirror: must be true or false, got '1'"):
         configure(STAGE1_PRESETS, "smoke", ["mirror=1"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("max_photos=abc", "--set max_photos: must be a whole number or null, got 'abc'"),
+        ("batch_size=1.5", "--set batch_size: must be a whole number, got '1.5'"),
+        ("batch_size=true", "--set batch_size: must be a whole number, got 'true'"),
+        ("learning_rate=fast", "--set learning_rate: must be a number, got 'fast'"),
+        ("learning_rate=null", "--set learning_rate: must be a number, got 'null'"),
+        ("betas=0.9", "--set betas: must be 2 numbers such as [0.1, 0.9], got '0.9'"),
+        ("betas=[0.9]", "--set betas: must be 2 numbers such as [0.1, 0.9], got '[0.9]'"),
+        ("crop_scale=1", "--set crop_scale: must be 2 numbers such as [0.1, 0.9] or null, got '1'"),
+        ("trunk=5", "--set trunk: must be text, got '5'"),
+        ("batch_size=0", "batch_size: must be at least 1, got 0"),
+        ("epochs=0", "epochs: must be at least 1, got 0"),
+        ("validate_every=0", "validate_every: must be at least 1, got 0"),
+        ("accumulation=-1", "accumulation: must be at least 1, got -1"),
+        ("warmup_steps=-1", "warmup_steps: must be at least 0, got -1"),
+        ("betas=[0.9, -1]", "betas: must be at least 0, got (0.9, -1.0)"),
+        ("clip_norm=0", "clip_norm: must be above 0, got 0.0"),
+        ("learning_rate=NaN", "learning_rate: must be finite, got nan"),
+    ],
+)
+def test_an_override_that_no_run_could_use_names_field_rule_and_value(override, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        configure(STAGE1_PRESETS, "compact", [override], "cpu")
+
+
+def test_overrides_take_the_types_of_their_fields():
+    given = ["patience=null", "max_photos=7", "betas=[0, 0.5]", "crop_scale=[0.1, 1]", "learning_rate=1"]
+    config = configure(STAGE1_PRESETS, "compact", [*given, "trunk=vgg16", "mirror=false"], "cpu")
+    assert (config.patience, config.max_photos, config.mirror, config.trunk) == (None, 7, False, "vgg16")
+    assert (config.betas, config.crop_scale) == ((0.0, 0.5), (0.1, 1.0))
+    assert isinstance(config.learning_rate, float)
+
+
+@pytest.mark.parametrize("name", ["taxonomy_share", "property_weight", "distill_weight"])
+def test_what_the_warm_up_needs_is_missed_before_the_first_pass(name, tmp_path):
+    arguments = Namespace(run_dir=tmp_path, preset="compact", set=[f"{name}=0"])
+    with pytest.raises(ValueError, match=f"{name}: must be above 0, the warm-up of compact needs it, got 0"):
+        stage2.configure_passes(arguments)
+    arguments.preset = "smoke"
+    assert getattr(stage2.configure_passes(arguments)[0], name) == 0
 
 
 def test_overrides_of_all_go_to_their_stage():

@@ -41,6 +41,17 @@ def test_bad_graphs_from_one_percent_on_are_an_error_that_names_file_and_record(
         load_factual(tmp_path / "x.csv")
 
 
+def test_a_row_that_ends_too_soon_and_a_header_without_a_column_are_errors_that_name_them(tmp_path):
+    write_factual(tmp_path / "x.csv", ["( dog , on , grass )"])
+    with (tmp_path / "x.csv").open("a") as file:
+        file.write("\n2,7")
+    with pytest.raises(ValueError, match=r"x\.csv: 1 of 2 records are bad.*record 7: must have a field for"):
+        load_factual(tmp_path / "x.csv")
+    (tmp_path / "y.csv").write_text("image_id,caption\n1,a dog\n")
+    with pytest.raises(ValueError, match=r"y\.csv: the header must have .*scene_graph"):
+        load_factual(tmp_path / "y.csv")
+
+
 def test_a_triple_file_with_another_header_is_refused(tmp_path):
     (tmp_path / "x.tsv").write_text("s\tp\to\n", encoding="utf-8")
     with pytest.raises(ValueError, match="the header must be"):

@@ -22,6 +22,7 @@ from groundwire_training.relational import Relational
 from groundwire_training.relations import RelationHead, load_relations
 from groundwire_training.stage3 import Stage3
 from groundwire_training.stage3_config import RELATION_PRESETS, STAGE3_PRESETS
+from groundwire_training.train_loop import make_accelerator
 from groundwire_training.triples import load_splits
 from groundwire_training.visual_stream import make_visual
 
@@ -87,3 +88,22 @@ def test_the_imagination_learns_at_the_end_and_over_published_operators_it_learn
     assert kept["seconds"] > 0
     assert kept["config"]["operators"] is (preset != "paper")
     assert 0 <= kept["validation"]["factualDevelopment"] <= 1
+
+
+@pytest.mark.parametrize("bf16", [True, False])
+def test_the_end_of_the_stage_validates_in_its_precision_when_it_was_killed_there(bf16, tmp_path):
+    stage, folder = toy_stage(tmp_path / "data", "smoke"), tmp_path / "stage3"
+    stage.config = replace(stage.config, bf16=bf16)
+    optimizer = torch.optim.SGD(stage.model.head.parameters(), lr=0.1)
+    save_checkpoint(folder, modules=stage.saved_modules(), optimizer=optimizer, state={"step": 1}, best=True)
+    # The steps are over, so that none of this process has set the stage's precision.
+    make_accelerator(replace(stage.config, bf16=not bf16))
+    found, validate = [], stage.validate
+
+    def noted(accelerator: Accelerator) -> dict[str, float]:
+        found.append(accelerator.mixed_precision)
+        return validate(accelerator)
+
+    stage.validate = noted
+    finish(stage, folder, replace(RELATION_PRESETS["smoke"], trials=1, epochs=1))
+    assert found == ["bf16" if bf16 else "no"] * 2

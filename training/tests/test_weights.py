@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -168,3 +169,14 @@ def test_frozen_layers_stay_in_evaluation_mode_while_the_others_learn():
     train_language(model)
     assert not any(module.training for module in model.embeddings.modules())
     assert [layer.attention.self.training for layer in model.encoder.layer] == [False, True]
+
+
+def test_threads_share_a_tokenizer_and_each_cuts_at_its_own_limit():
+    tokenizer, texts = tiny_tokenizer(), ["the brown dog near a red ball"] * 200
+
+    def lengths(limit: int) -> set[int]:
+        return {encode_texts(tokenizer, texts, limit)[0].shape[1] for _ in range(50)}
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(lengths, limit) for limit in (4, 8)]
+        assert [future.result() for future in found] == [{4}, {8}]
