@@ -205,9 +205,9 @@ function origins(list: string, problems: string[]): string[] {
 function proxies(list: string, problems: string[]): string[] {
   const given = listed(list);
   for (const network of given) {
-    const [address = "", bits = "0", ...rest] = network.split("/");
-    const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-    if (rest.length > 0 || !/^\d+$/.test(bits) || Number(bits) > most)
+    const [address = "", bits = "1", ...rest] = network.split("/");
+    const most = { 4: 32, 6: 128 }[isIP(address)] ?? 0;
+    if (rest.length > 0 || !/^\d+$/.test(bits) || Number(bits) < 1 || Number(bits) > most)
       problems.push(
         `${PREFIX}TRUST_PROXY must list addresses or networks such as 10.0.0.0/8, has ${JSON.stringify(network)}`,
       );

@@ -36,7 +36,7 @@ export interface StopOptions {
 /** The hint to callers of a server that stops: another may be up by then. */
 const RETRY_AFTER_MS = 1_000;
 /** A merge that is given up is begun again some writes later. */
-const MERGE_GRACE_MS = 1_000;
+const MERGE_GRACE_MS = 300;
 /** After the grace, what could be answered has been given up; its answers take a moment to leave. */
 const LAST_ANSWERS_MS = 500;
 

@@ -59,10 +59,10 @@ test("all that is wrong is told at once, each with its name, its rule and its va
     GROUNDWIRE_MAX_QUEUE: "",
     GROUNDWIRE_INTROSPECTION: "maybe",
     GROUNDWIRE_CORS_ORIGINS: "example.org",
-    GROUNDWIRE_TRUST_PROXY: "10.0.0.0/33",
+    GROUNDWIRE_TRUST_PROXY: "10.0.0.0/33, 0.0.0.0/0",
     GROUNDWIRE_HOST: "",
   });
-  expect(problems).toHaveLength(7);
+  expect(problems).toHaveLength(8);
   expect(problems).toContain('GROUNDWIRE_PORT must be an integer from 0 to 65535, is "70000"');
   expect(problems).toContain('GROUNDWIRE_WORKERS must be an integer from 1 to 64, is "two"');
   expect(problems).toContain('GROUNDWIRE_INTROSPECTION must be one of true, false, is "maybe"');

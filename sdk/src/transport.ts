@@ -82,7 +82,8 @@ async function sendOnce(
   try {
     return await runWithin({ name: url, timeoutMs, signal }, async (signal) => {
       // A copy, so that a fetch which adds to them adds once.
-      const init = { method: "POST", headers: new Headers(headers), body, signal };
+      // Plain, as callers' own fetch may spread them.
+      const init = { method: "POST", headers: Object.fromEntries(headers), body, signal };
       const response = await fetch(url, init);
       return readResponse(response, await response.text());
     });

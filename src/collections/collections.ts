@@ -60,6 +60,8 @@ export interface UpsertOptions {
 export interface ReadOptions {
   /** Ends the call, with the signal's reason; what has not begun to be read never will be. */
   signal?: AbortSignal;
+  /** Milliseconds that the read may take. @default the server's */
+  timeoutMs?: number;
 }
 
 export interface SearchOptions extends ItemSearch, ReadOptions {
@@ -161,9 +163,9 @@ export function createCollections(options: CollectionsOptions): Collections {
   async function read<T>(
     collection: CollectionInfo,
     task: () => Promise<T>,
-    { signal }: ReadOptions = {},
+    { signal, timeoutMs }: ReadOptions = {},
   ): Promise<T> {
-    return (await reads.ask(() => whileThere(collection, task), { signal })) as T;
+    return (await reads.ask(() => whileThere(collection, task), { signal, timeoutMs })) as T;
   }
 
   /** What a store says of a table that has just been dropped is no fault of ours. */
@@ -282,23 +284,26 @@ export function createCollections(options: CollectionsOptions): Collections {
     },
     count: async (collection, filter = {}, options) => {
       checkFilter(filter, "metadata");
+      // A table knows how many rows it has: nothing is read.
+      if (!filter.metadata?.length) return whileThere(collection, () => store.count(collection));
       return read(collection, () => store.count(collection, filter), options);
     },
-    page: async (collection, { signal, ...page }) => {
+    page: async (collection, { signal, timeoutMs, ...page }) => {
       checkFilter(page.filter ?? {}, "metadata");
-      return read(collection, () => store.page(collection, page), { signal });
+      return read(collection, () => store.page(collection, page), { signal, timeoutMs });
     },
     pictures: async (id, ids, options) => {
       const collection = await usable(id, "IMAGES");
       return read(collection, () => store.pictures(collection, ids), options);
     },
-    search: async (id, kind, { field = "filter.metadata", signal, ...search }) => {
+    search: async (id, kind, { field = "filter.metadata", signal, timeoutMs, ...search }) => {
       const collection = await usable(id, kind);
       checkFilter(search.filter ?? {}, field);
       if (euclideanNorm(search.vector) === 0)
         throw new GroundwireError("BAD_USER_INPUT", "query must not be a zero vector: it points nowhere");
       const vector = normalize(search.vector);
-      return read(collection, () => store.search(collection, { ...search, vector }), { signal });
+      const task = () => store.search(collection, { ...search, vector });
+      return read(collection, task, { signal, timeoutMs });
     },
     close: async () => {
       reads.close(new GroundwireError("OVERLOADED", "the collections are closed"));

@@ -254,7 +254,8 @@ function withQueue(table: Table, folder: string): OpenTable {
 }
 
 async function settle({ queue, compactor }: OpenTable, graceMs?: number): Promise<void> {
-  await queue.idle();
+  // Beside each other, for a write may wait for a merge; and the last write may have begun one.
+  await Promise.all([queue.idle(), compactor.idle(graceMs)]);
   await compactor.idle(graceMs);
 }
 

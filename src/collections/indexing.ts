@@ -331,7 +331,7 @@ function badPath(path: string, rule: string, cause?: unknown): GroundwireError {
 async function readAll(collections: Collections, info: CollectionInfo): Promise<Map<string, StoredItem>> {
   const all = new Map<string, StoredItem>();
   for (let after: string | undefined; ;) {
-    const items = await collections.page(info, { limit: PAGE, after });
+    const items = await collections.page(info, { limit: PAGE, after, timeoutMs: TIMEOUT_MS });
     for (const item of items) all.set(item.id, item);
     if (items.length < PAGE) return all;
     after = items.at(-1)?.id;

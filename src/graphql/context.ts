@@ -1,4 +1,5 @@
 import DataLoader from "dataloader";
+import pLimit, { type LimitFunction } from "p-limit";
 import type { Caller } from "../http/auth.js";
 import type { Deadline } from "../http/deadlines.js";
 import type { Encoded, Timings } from "../inference/encoder.js";
@@ -33,7 +34,10 @@ interface Loaders {
   neighbors?: DataLoader<SearchQuery, SearchResult>;
   grounding?: ReturnType<typeof createGroundingLoaders>;
   relations?: RelationLoaders;
+  turns?: LimitFunction;
 }
+
+const READS_AT_ONCE = 4;
 
 /**
  * What one HTTP request carries: shared services, its own loaders. Most requests need one loader and no signal, so all
@@ -88,6 +92,11 @@ export class Context {
   get relations(): RelationLoaders | undefined {
     const { relations } = this.services;
     return relations && (this.loaders.relations ??= createRelationLoaders(relations, this.signal));
+  }
+
+  /** Reads of collections take turns: those of a long list must not fill the queue that all requests share. */
+  get turns(): LimitFunction {
+    return (this.loaders.turns ??= pLimit(READS_AT_ONCE));
   }
 
   private get grounding() {

@@ -17,6 +17,8 @@ export interface TaskQueueOptions<Request, Reply> {
 export interface CallOptions {
   /** Ends the call, with the signal's reason; what has not been started never will be. */
   signal?: AbortSignal;
+  /** Milliseconds that the request may take. @default the queue's */
+  timeoutMs?: number;
 }
 
 export interface TaskQueue<Request, Reply> {
@@ -48,9 +50,10 @@ export function createTaskQueue<Request, Reply>(
   const rate = createServiceRate();
   let closed: GroundwireError | undefined;
 
-  async function ask(request: Request, { signal }: CallOptions = {}): Promise<Reply> {
+  async function ask(request: Request, call: CallOptions = {}): Promise<Reply> {
     requireRoom();
-    const deadline = createDeadline(options.timeoutMs, signal);
+    const { signal, timeoutMs = options.timeoutMs } = call;
+    const deadline = createDeadline(timeoutMs, signal);
     const reply = new Promise<Reply>((resolve, reject) => {
       const waiting = { request, resolve, reject };
       if (!signal?.aborted) queue.add(waiting);

@@ -1,6 +1,8 @@
+import "reflect-metadata";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Bundle } from "../../src/bundle/bundle.js";
 import {
@@ -10,12 +12,15 @@ import {
 } from "../../src/collections/collections.js";
 import { createEmbeddedStore } from "../../src/collections/embedded-store.js";
 import type { VectorStore } from "../../src/collections/vector-store.js";
+import { CollectionsResolver } from "../../src/graphql/collections/collections.resolver.js";
 import {
   MAX_DEPTH,
   searchImages,
   searchPage,
+  toCollection,
   type CollectionSearch,
 } from "../../src/graphql/collections/collections.service.js";
+import type { Collection } from "../../src/graphql/collections/collections.type.js";
 import type { Context } from "../../src/graphql/context.js";
 import type { Encoder } from "../../src/inference/encoder.js";
 import type { VisualEncoder } from "../../src/pictures/visual-encoder.js";
@@ -46,6 +51,7 @@ beforeAll(async () => {
   context = {
     services: { collections, encoder, visual },
     limits: { maxTexts: 1024, maxFirst: 1000, maxBodyBytes: 1024 },
+    turns: pLimit(4),
   } as unknown as Context;
   await collections.create("texts", "TEXTS");
   await collections.create("pictures", "IMAGES");
@@ -138,10 +144,11 @@ describe("reads of collections", () => {
     const busy = createCollections({ ...options, store: { ...store, count } });
     const info = await busy.get("texts");
     const leaving = new AbortController();
-    const reads = Array.from({ length: 4 }, () => busy.count(info));
-    const abandoned = busy.count(info, {}, { signal: leaving.signal });
-    const waiting = Array.from({ length: 511 }, () => busy.count(info));
-    await expect(busy.count(info)).rejects.toMatchObject({ code: "OVERLOADED" });
+    const filter = { metadata: [{ key: "a", in: ["b"] }] };
+    const reads = Array.from({ length: 4 }, () => busy.count(info, filter));
+    const abandoned = busy.count(info, filter, { signal: leaving.signal });
+    const waiting = Array.from({ length: 511 }, () => busy.count(info, filter));
+    await expect(busy.count(info, filter)).rejects.toMatchObject({ code: "OVERLOADED" });
     expect(started).toBe(4);
     leaving.abort();
     await expect(abandoned).rejects.toMatchObject({ code: "TIMEOUT" });
@@ -150,6 +157,16 @@ describe("reads of collections", () => {
     await done;
     clearInterval(timer);
     expect(started).toBe(4 + 511);
+  });
+
+  test("of one request take turns, however many collections it lists, and plain counts need none", async () => {
+    const resolver = new CollectionsResolver();
+    const [info] = (await collections.list()).map((one) => toCollection(one, context));
+    const many = Array.from({ length: 600 }, () => info as Collection);
+    const counts = await Promise.all(many.map((one) => resolver.count(context, one)));
+    expect(new Set(counts).size).toBe(1);
+    const pages = await Promise.all(many.map((one) => resolver.items(context, one, 1)));
+    expect(pages).toHaveLength(600);
   });
 
   test("of a collection that is deleted meanwhile end as COLLECTION_NOT_FOUND", async () => {

@@ -159,19 +159,18 @@ def compute_cache(recipe: Recipe, module: nn.Module, stem: Path, described: dict
     array_file, meta_file = (stem.with_name(stem.name + ending) for ending in (".npy", ".json"))
     with own_stem(stem) as own:
         own_array, own_meta = (own.with_name(own.name + ending) for ending in (".npy", ".json"))
-        grids, files, report = compute_grids(recipe, module, own_array, stem.name)
+        files, report = compute_grids(recipe, module, own_array, stem.name)
         own_meta.write_text(json.dumps({**described, **report}, indent=1), encoding="utf-8")
         # The JSON must not speak for another array than its own.
         meta_file.unlink(missing_ok=True)
         own_array.replace(array_file)
         own_meta.replace(meta_file)
-    return FeatureCache(files, grids)
+    return FeatureCache(files, np.load(array_file, mmap_mode="r"))
 
 
-def compute_grids(
-    recipe: Recipe, module: nn.Module, array_file: Path, name: str
-) -> tuple[np.ndarray, list[str], dict]:
-    """Writes the array; returns it, the files of its rows, and what the JSON says of them."""
+def compute_grids(recipe: Recipe, module: nn.Module, array_file: Path, name: str) -> tuple[list[str], dict]:
+    """Writes the array; returns the files of its rows, and what the JSON says of them. The array is not returned,
+    because Windows renames no file that is mapped."""
     grid = GRIDS[recipe.trunk]
     device = join_processes().device
     module = module.to(device)
@@ -208,7 +207,7 @@ def compute_grids(
         "missing": missing,
         "skipped": [entry.report() for entry in logs if entry.bad],
     }
-    return grids, files, report
+    return files, report
 
 
 def check_absent(recipe: Recipe, missing: list[str], logs: list[RecordLog]) -> None:

@@ -48,12 +48,22 @@ def files_below(folder: str, above: tuple[str, ...]) -> Iterator[str]:
     # A link to a folder above would lead down forever.
     if here in above:
         return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from files_below(entry.path, (*above, here))
-            else:
-                yield entry.path
+    try:
+        entries = list(os.scandir(folder))
+    except PermissionError:
+        return  # "lost+found" of a mounted disk
+    for entry in entries:
+        if leads_to_folder(entry):
+            yield from files_below(entry.path, (*above, here))
+        else:
+            yield entry.path
+
+
+def leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself
 
 
 def open_photo(content: bytes) -> Image.Image:

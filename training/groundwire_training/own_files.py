@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows: as on a file system without locks
+    fcntl = None  # type: ignore[assignment]
 
 ENDING, LOCK = ".partial", ".lock"
 
@@ -25,18 +30,25 @@ def own_stem(stem: Path) -> Iterator[Path]:
         # Death lets go of it, whatever kind of death, on this machine or another. A file system without locks
         # keeps what killed processes leave.
         with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            hold(lock)
         try:
             yield own
         finally:
             remove(own)
 
 
+def hold(lock: IO[str]) -> None:
+    """Raises `OSError` where another process holds it, or where there are no locks."""
+    if fcntl is None:
+        raise OSError("no locks here")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def remove_left_behind(stem: Path) -> None:
     for path in stem.parent.glob(f"{glob.escape(stem.name)}.*{ENDING}{LOCK}"):
         try:
             with path.open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                hold(lock)
                 remove(path.with_name(path.name.removesuffix(LOCK)))
         except OSError:
             continue  # its process lives, another has been here first, or there are no locks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tiny_data import jpeg, write_tar
 
 from groundwire_training.data import load_captions, load_split
 from groundwire_training.image_folder import iterate_labeled, load_image_folder
-from groundwire_training.images import iterate_files, iterate_photos
+from groundwire_training.images import iterate_files, iterate_photos, photos_below
 from groundwire_training.photo_decoder import Drawn, PhotoDecoder, crop_box
 from groundwire_training.records import RecordLog
 from groundwire_training.triples import load_triples_tsv
@@ -259,3 +260,18 @@ def test_triples_with_a_wrong_header_or_too_many_bad_lines_are_refused(tmp_path)
     other.write_text("a\tb\n", encoding="utf-8")
     with pytest.raises(ValueError, match="the header must be"):
         load_triples_tsv(other)
+
+
+def test_a_folder_without_permission_and_a_link_to_itself_are_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    scan = os.scandir
+
+    def refuse(folder):
+        if Path(folder).name == "lost+found":
+            raise PermissionError(folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert photos_below(tmp_path) == [tmp_path / "a.jpg"]

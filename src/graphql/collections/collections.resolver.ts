@@ -35,7 +35,8 @@ export class CollectionsResolver {
     @Root() { info }: Collection,
     @Arg("metadata", () => [MetadataFilterInput], { nullable: true }) metadata?: MetadataFilterInput[] | null,
   ): Promise<number> {
-    return context.services.collections.count(info, toFilter(metadata), context);
+    const { services, signal, turns } = context;
+    return turns(() => services.collections.count(info, toFilter(metadata), { signal }));
   }
 
   @FieldResolver(() => CollectionItemConnection)

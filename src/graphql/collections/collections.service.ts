@@ -50,9 +50,9 @@ export async function listItems(
 ): Promise<CollectionItemConnection> {
   checkFirst(first, context);
   const afterId = after ? decodeId(after) : undefined;
-  const { services, signal } = context;
+  const { services, signal, turns } = context;
   const page = { limit: first + 1, after: afterId, filter, signal };
-  const found = await services.collections.page(info, page);
+  const found = await turns(() => services.collections.page(info, page));
   const nodes = found.slice(0, first);
   const edges = nodes.map((node) => ({ node, cursor: Buffer.from(node.id).toString("base64url") }));
   return { edges, nodes, pageInfo: toPageInfo(edges, found.length > first, Boolean(after)) };
