@@ -120,6 +120,7 @@ test("texts whose caller has gone never reach the model, and are computed when t
   withEncoder({}, async (own) => {
     // The worker is busy with these while the others wait.
     const busy = own.encode(Array.from({ length: 30 }, (_, i) => `${"some text ".repeat(9)}${i}`));
+    await expect.poll(() => own.stats().batches, { interval: 1 }).toBe(1);
     const client = new AbortController();
     const left = own.encode(["left behind", "also left"], { signal: client.signal });
     client.abort(new GroundwireError("TIMEOUT", "the client has gone"));
