@@ -81,8 +81,7 @@ async function sendOnce(
 ): Promise<GraphQLResponse> {
   try {
     return await runWithin({ name: url, timeoutMs, signal }, async (signal) => {
-      // A copy, so that a fetch which adds to them adds once.
-      // Plain, as callers' own fetch may spread them.
+      // A copy, so that a fetch which adds to them adds once; plain, so that one which spreads them has them.
       const init = { method: "POST", headers: Object.fromEntries(headers), body, signal };
       const response = await fetch(url, init);
       return readResponse(response, await response.text());

@@ -1,4 +1,4 @@
-import { GroundwireError } from "../errors.js";
+import { GroundwireError, type ErrorCode } from "../errors.js";
 import type {
   CollectionInfo,
   CollectionKind,
@@ -6,6 +6,15 @@ import type {
   MetadataEntry,
   ModelStamp,
 } from "./vector-store.js";
+
+/**
+ * What is wrong with the item itself. All else may pass, as an overload does, or is wrong with the model, as a lack of
+ * visual.onnx is (BAD_USER_INPUT), and must cost no item.
+ */
+export const PERMANENT: Record<CollectionKind, readonly ErrorCode[]> = {
+  TEXTS: ["BAD_USER_INPUT", "TEXT_TOO_LONG"],
+  IMAGES: ["IMAGE_UNREADABLE", "IMAGE_TOO_LARGE"],
+};
 
 /** Safe as a file name on every system, whatever its case rules. */
 const COLLECTION_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/;

@@ -107,8 +107,12 @@ export interface Collections {
   page(collection: CollectionInfo, page: ItemPage & ReadOptions): Promise<StoredItem[]>;
   /** @throws GroundwireError as upsertTexts and as count, with `kind` the collection's wanted kind. */
   search(id: string, kind: CollectionKind, search: SearchOptions): Promise<ItemHit[]>;
-  /** Pictures of hits by their ids. @throws GroundwireError as search. */
-  pictures(id: string, ids: readonly string[], options?: ReadOptions): Promise<Map<string, Uint8Array>>;
+  /** Pictures of hits by their ids. @throws GroundwireError as count. */
+  pictures(
+    collection: CollectionInfo,
+    ids: readonly string[],
+    options?: ReadOptions,
+  ): Promise<Map<string, Uint8Array>>;
   close(): Promise<void>;
 }
 
@@ -292,10 +296,7 @@ export function createCollections(options: CollectionsOptions): Collections {
       checkFilter(page.filter ?? {}, "metadata");
       return read(collection, () => store.page(collection, page), { signal, timeoutMs });
     },
-    pictures: async (id, ids, options) => {
-      const collection = await usable(id, "IMAGES");
-      return read(collection, () => store.pictures(collection, ids), options);
-    },
+    pictures: (collection, ids, options) => read(collection, () => store.pictures(collection, ids), options),
     search: async (id, kind, { field = "filter.metadata", signal, timeoutMs, ...search }) => {
       const collection = await usable(id, kind);
       checkFilter(search.filter ?? {}, field);

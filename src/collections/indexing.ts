@@ -4,7 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, extname, relative, sep } from "node:path";
 import { GroundwireError, isGroundwireError, type ErrorCode } from "../errors.js";
 import { PICTURE_LIMITS } from "../pictures/decode.js";
-import { checkItemId } from "./checks.js";
+import { checkItemId, PERMANENT } from "./checks.js";
 import type { Collections, Upserted } from "./collections.js";
 import { readLines } from "./lines.js";
 import type { CollectionInfo, StoredItem } from "./vector-store.js";
@@ -251,8 +251,7 @@ function planPictures(
     failures: [...failures],
     batch: PICTURE_BATCH,
     parallel: BATCHES,
-    // BAD_USER_INPUT is what a bundle without visual.onnx answers.
-    permanent: ["IMAGE_UNREADABLE", "IMAGE_TOO_LARGE"],
+    permanent: PERMANENT.IMAGES,
     store,
   };
 }
@@ -288,7 +287,7 @@ function planTexts({ collections, collection, path, maxQueue = Infinity }: Index
     failures: [],
     batch: Math.min(TEXT_BATCH, Math.floor(maxQueue / parallel)),
     parallel,
-    permanent: ["BAD_USER_INPUT", "TEXT_TOO_LONG"],
+    permanent: PERMANENT.TEXTS,
     store: (batch) => collections.upsertTexts(collection, batch, { timeoutMs: TIMEOUT_MS }),
   };
 }

@@ -1,7 +1,8 @@
-import { GroundwireError, isGroundwireError, type ErrorCode } from "../errors.js";
+import { GroundwireError, isGroundwireError } from "../errors.js";
 import type { Encoder } from "../inference/encoder.js";
 import type { VisualEncoder } from "../pictures/visual-encoder.js";
 import { normalize } from "../vectors.js";
+import { PERMANENT } from "./checks.js";
 import type { Collections } from "./collections.js";
 import { inBatches, isSame, pairById, type Pair } from "./pairs.js";
 import type { CollectionInfo, CollectionKind, NewItem, StoredItem, VectorStore } from "./vector-store.js";
@@ -33,15 +34,6 @@ export interface Reembedded {
 const BATCH = 64;
 /** A batch may wait for a loaded machine: nobody sits in front of it. */
 const TIMEOUT_MS = 600_000;
-
-/**
- * What is wrong with the item itself. All else may pass, as an overload does, or is wrong with the model, as a lack of
- * visual.onnx is (BAD_USER_INPUT), and must cost no item.
- */
-const PERMANENT: Record<CollectionKind, readonly ErrorCode[]> = {
-  TEXTS: ["BAD_USER_INPUT", "TEXT_TOO_LONG"],
-  IMAGES: ["IMAGE_UNREADABLE", "IMAGE_TOO_LARGE"],
-};
 
 /**
  * Gives every item of a collection the served model's vector, from the text or the picture that is kept with it. The

@@ -1,6 +1,6 @@
 import type { CompositionMethod } from "@groundwire/client";
-import { linkToWord } from "../address.js";
-import { bars, note, part } from "../dom.js";
+import { part } from "../dom.js";
+import { neighborBars } from "../neighbor-bars.js";
 import type { Panel, Question } from "../panel.js";
 
 export const compose: Panel = {
@@ -27,19 +27,10 @@ export function parseTerms(text: string): WeightedTerm[] {
 
 async function answer({ values, client, signal }: Question): Promise<Node[]> {
   const terms = parseTerms(values.terms ?? "");
-  const methods: CompositionMethod[] = ["ENCODE", "SUM"];
-  const [encoded, summed] = await Promise.all(
-    methods.map((method) => client.compose(terms, { method, first: 10, signal })),
-  );
-  return [encoded, summed].flatMap((composition) => {
-    if (!composition) return [];
-    const { method, text, neighbors } = composition;
-    const rows = neighbors.map((near) => ({
-      label: near.text,
-      href: linkToWord(near.text),
-      value: near.similarity,
-    }));
-    const how = method === "ENCODE" ? `As one phrase: “${text ?? ""}”` : "As a sum of vectors";
-    return [part(how, rows.length > 0 ? bars(rows) : note("Nothing is near."))];
-  });
+  const ask = (method: CompositionMethod) => client.compose(terms, { method, first: 10, signal });
+  const [encoded, summed] = await Promise.all([ask("ENCODE"), ask("SUM")]);
+  return [
+    part(`As one phrase: “${encoded.text ?? ""}”`, neighborBars(encoded.neighbors)),
+    part("As a sum of vectors", neighborBars(summed.neighbors)),
+  ];
 }

@@ -1,6 +1,6 @@
 import type { RelationScore } from "@groundwire/client";
-import { linkToWord } from "../address.js";
 import { bars, note, part } from "../dom.js";
+import { neighborBars } from "../neighbor-bars.js";
 import type { Panel, Question } from "../panel.js";
 
 export const relations: Panel = {
@@ -28,13 +28,8 @@ async function answer({ values, pictures, client, signal }: Question): Promise<N
     ...(object !== "" && { object }),
   };
   const found = await client.completeRelation({ predicate, ...known }, { first: 12, signal });
-  const rows = found.map(({ text, similarity }) => ({
-    label: text,
-    href: linkToWord(text),
-    value: similarity,
-  }));
   const unused = image ? [note("A triple is completed without the photo.")] : [];
-  return [...unused, part(`${subject || "?"} ${predicate} ${object || "?"}`, bars(rows))];
+  return [...unused, part(`${subject || "?"} ${predicate} ${object || "?"}`, neighborBars(found))];
 }
 
 function toRow({ predicate, probability, count }: RelationScore) {

@@ -1,6 +1,6 @@
 import type { AxisScore, Concept } from "@groundwire/client";
-import { linkToWord } from "../address.js";
-import { bars, element, note, part } from "../dom.js";
+import { element, note, part } from "../dom.js";
+import { neighborBars } from "../neighbor-bars.js";
 import type { Panel, Question } from "../panel.js";
 
 export const word: Panel = {
@@ -19,12 +19,7 @@ async function answer({ values, client, signal }: Question): Promise<Node[]> {
   const similarityTo = other === "" ? undefined : other;
   const concept = await client.concept(text, { neighbors: 12, axes: 6, similarityTo, signal });
   const { neighbors = [], axes = [] } = concept;
-  const rows = neighbors.map((near) => ({
-    label: near.text,
-    href: linkToWord(near.text),
-    value: near.similarity,
-  }));
-  return [facts(concept, other), part("Near it", bars(rows)), part("Axes", axisList(axes))];
+  return [facts(concept, other), part("Near it", neighborBars(neighbors)), part("Axes", axisList(axes))];
 }
 
 function facts(concept: Concept, other = ""): HTMLElement {

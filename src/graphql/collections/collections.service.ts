@@ -76,7 +76,7 @@ export async function searchImages(
   const filter = toFilter(query.metadata);
   // Before anything is encoded, so that a wrong collection costs nothing.
   const { collections } = context.services;
-  await collections.usable(collection, "IMAGES");
+  const info = await collections.usable(collection, "IMAGES");
   const vector = await encodeQuery(query, context);
   const { hits, ranks, ...rest } = await searchPage(
     {
@@ -91,7 +91,7 @@ export async function searchImages(
     context,
   );
   const ids = hits.map(({ id }) => id);
-  const pictures = withPictures ? await collections.pictures(collection, ids, context) : undefined;
+  const pictures = withPictures ? await collections.pictures(info, ids, context) : undefined;
   const nodes = hits.map(({ id, similarity, metadata }, i) => {
     const picture = pictures?.get(id) ?? null;
     const thumbnail = picture && `data:image/jpeg;base64,${Buffer.from(picture).toString("base64")}`;
