@@ -68,8 +68,10 @@ const PER_PLACE = 0.04;
 const PER_PAIR = 0.0009;
 /** Words and short phrases are never cut: what a page of them asks for is one batch. */
 const SHORT_TOKENS = 8;
-/** While another batch runs: a larger batch would save less than a twentieth, and its texts wait for each other. */
+/** While another batch runs: a larger one would leave the next worker too little, and its texts wait for each other. */
 const LOADED_BATCH_TOKENS = 384;
+/** Answers given before the event loop gets a turn: what callers make of them all would hold it up. */
+const ANSWERS_A_TURN = 8;
 /** Milliseconds between two looks at a full queue for texts whose callers have gone: a look takes long where it is long. */
 const SWEEP_MS = 10;
 
@@ -140,12 +142,13 @@ export function createBatcher(options: BatcherOptions): Batcher {
       const { vectors, inferMs } = await options.run({ ids: pad(batch, length), rows, length, output });
       rate.served(rows, now);
       const stride = vectors.length / rows;
-      batch.forEach((entry, row) => {
+      for (const [row, entry] of batch.entries()) {
         // The padding's own tokens are nobody's.
         const size = output === "tokens" ? (stride / length) * entry.ids.length : stride;
         const vector = vectors.slice(row * stride, row * stride + size);
         entry.resolve({ vector, queueMs: queueMs[row] as number, inferMs });
-      });
+        if ((row + 1) % ANSWERS_A_TURN === 0) await new Promise(setImmediate);
+      }
     } catch (error) {
       for (const entry of batch) entry.reject(error as Error);
     } finally {

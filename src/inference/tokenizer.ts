@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { Tokenizer as Untyped } from "@huggingface/tokenizers";
-import { LRUCache } from "lru-cache";
 import { GroundwireError } from "../errors.js";
 import { alignWithRust } from "./unicode.js";
 
@@ -57,14 +56,17 @@ function createEncode(definition: object): (text: string) => number[] {
   const tokenizer = new Tokenizer(definition, {});
   const { type, lowercase } = (definition as TokenizerDefinition).normalizer ?? {};
   const isBert = type === "BertNormalizer";
-  const words = new LRUCache<string, number[]>({ max: WORDS_KEPT });
+  const words = new Map<string, number[]>();
   const [start, end] = tokenizer.encode("").ids as [number, number];
 
   function encodeWord(word: string): number[] {
     const kept = words.get(word);
     if (kept) return kept;
     const ids = tokenizer.encode(word).ids.slice(1, -1);
-    if (word.length <= LONGEST_WORD_KEPT) words.set(word, ids);
+    if (word.length > LONGEST_WORD_KEPT) return ids;
+    // To keep the order of use would cost every word more than to learn the common ones anew now and then.
+    if (words.size >= WORDS_KEPT) words.clear();
+    words.set(word, ids);
     return ids;
   }
 

@@ -182,6 +182,19 @@ test("while the model is busy texts wait, and then travel together", async () =>
   ]);
 });
 
+test("between the answers of a large batch the event loop has its turns", async () => {
+  const model = createModel();
+  const batcher = createTestBatcher(model, { maxBatchTokens: 4096 });
+  let answered = 0;
+  const answers = Array.from({ length: 20 }, () => waitFor(batcher.add, 4).then(() => (answered += 1)));
+  batcher.pump();
+  model.finish();
+  await new Promise(setImmediate);
+  expect(answered).toBeGreaterThan(0);
+  expect(answered).toBeLessThan(20);
+  await Promise.all(answers);
+});
+
 test("a text that nobody waits for any more never reaches the model", () => {
   const model = createModel();
   const batcher = createTestBatcher(model);
