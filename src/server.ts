@@ -3,6 +3,7 @@ import Fastify, { LogController, type FastifyInstance } from "fastify";
 import { openBundle, resolveBundleDirectory } from "./bundle/bundle.js";
 import type { Config } from "./config.js";
 import { GroundwireError } from "./errors.js";
+import { registerAnswers } from "./http/answers.js";
 import { registerAuth } from "./http/auth.js";
 import { registerBodyLimits } from "./http/bodies.js";
 import { registerDeadlines } from "./http/deadlines.js";
@@ -103,6 +104,7 @@ export async function createServer(config: Config): Promise<GroundwireServer> {
   registerExplorer(app);
   if (config.introspection) registerGraphiql(app);
   registerOpenai(app, services, limiter, config);
+  registerAnswers(app, limiter, metrics);
   await registerGraphql(app, apollo, services, config);
 
   async function stop({ graceMs = 8_000 }: StopOptions = {}): Promise<void> {

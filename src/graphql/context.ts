@@ -1,5 +1,6 @@
 import DataLoader from "dataloader";
 import pLimit, { type LimitFunction } from "p-limit";
+import type { Collections } from "../collections/collections.js";
 import type { Caller } from "../http/auth.js";
 import type { Deadline } from "../http/deadlines.js";
 import type { Encoded, Timings } from "../inference/encoder.js";
@@ -13,6 +14,14 @@ import { createRelationLoaders, type RelationLoaders } from "./relations/relatio
 export interface NamedText {
   text: string;
   field: string;
+}
+
+/** What a request has taken so far. */
+export interface Tally {
+  /** Cost units of its operations. */
+  cost: number;
+  /** Its answer then holds for this moment only. */
+  readsCollections: boolean;
 }
 
 export interface RequestLimits {
@@ -47,11 +56,11 @@ const READS_AT_ONCE = 4;
  */
 export class Context {
   readonly requestId: string;
-  readonly services: Services;
+  readonly services: Omit<Services, "collections" | "store">;
   readonly limits: RequestLimits;
   readonly caller: Caller;
-  /** Cost units of the operations so far; one object for all operations of an HTTP request. */
-  readonly budget = { spent: 0 };
+  /** One object for all operations of an HTTP request. */
+  readonly tally: Tally = { cost: 0, readsCollections: false };
   readonly timings: Timings = { tokenizeMs: 0, queueMs: 0, inferMs: 0 };
   private readonly loaders: Loaders = {};
 
@@ -86,6 +95,11 @@ export class Context {
   /** Pictures with their grids. */
   get photos(): DataLoader<NamedImage, EncodedPicture, string> {
     return this.grounding.photos;
+  }
+
+  get collections(): Collections {
+    this.tally.readsCollections = true;
+    return this.options.services.collections;
   }
 
   /** Undefined for a bundle without relations. */

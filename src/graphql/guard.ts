@@ -45,11 +45,11 @@ function requireWrite({ caller }: Context): void {
 }
 
 /** @throws GraphQLError TOO_MANY_INPUTS or RATE_LIMITED */
-function spend(cost: number, { caller, budget }: Context, { maxCost, limiter }: GuardOptions): void {
-  // Batched operations share one budget: splitting a request in ten does not make it cheaper.
-  budget.spent += cost;
+function spend(cost: number, { caller, tally }: Context, { maxCost, limiter }: GuardOptions): void {
+  // Batched operations share one tally: splitting a request in ten does not make it cheaper.
+  tally.cost += cost;
   try {
-    checkCost(budget.spent, maxCost);
+    checkCost(tally.cost, maxCost);
     limiter.spend(caller.id, cost);
   } catch (error) {
     throw refuse(error as GroundwireError);

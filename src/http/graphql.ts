@@ -40,6 +40,7 @@ export async function registerGraphql(
         deadline: request.deadline,
       });
       request.timings = context.timings;
+      request.tally = context.tally;
       return Promise.resolve(context);
     },
   });

@@ -5,6 +5,8 @@ export interface Metrics {
   registry: Registry;
   observe: (stage: Stage, ms: number) => void;
   countRequest: (route: string, status: number, ms: number) => void;
+  /** Counts an answer that was given again. */
+  countRepeated: () => void;
   /** Publishes the services' own counts; call once they run. */
   follow: (services: Services) => void;
 }
@@ -28,6 +30,12 @@ export function createMetrics(): Metrics {
     help: "Time from a request's arrival to its answer",
     labelNames: ["route", "status"],
     buckets: SECONDS,
+    registers: [registry],
+  });
+
+  const repeated = new Counter({
+    name: "groundwire_repeated_answers_total",
+    help: "Answers given again as they were kept",
     registers: [registry],
   });
 
@@ -88,6 +96,7 @@ export function createMetrics(): Metrics {
     registry,
     observe: (stage, ms) => stageOf(stage).observe(ms / 1000),
     countRequest: (route, status, ms) => requestOf(`${status} ${route}`).observe(ms / 1000),
+    countRepeated: () => repeated.inc(),
     follow,
   };
 }

@@ -49,7 +49,8 @@ beforeAll(async () => {
   options = { bundle: { manifest } as Bundle, encoder, visual, store, timeoutMs: 60_000 };
   collections = createCollections(options);
   context = {
-    services: { collections, encoder, visual },
+    services: { encoder, visual },
+    collections,
     limits: { maxTexts: 1024, maxFirst: 1000, maxBodyBytes: 1024 },
     turns: pLimit(4),
   } as unknown as Context;
@@ -123,8 +124,11 @@ test("the last page ends at the greatest depth, and none begins there", async ()
     return Promise.resolve(hits(limit));
   };
   const deep = createCollections({ ...options, store: { ...store, search } });
-  const services = { ...context.services, collections: deep };
-  const inDepth = { services, limits: { ...context.limits, maxFirst: MAX_DEPTH } } as unknown as Context;
+  const inDepth = {
+    services: context.services,
+    collections: deep,
+    limits: { ...context.limits, maxFirst: MAX_DEPTH },
+  } as unknown as Context;
   const first = await searchPage(SEARCH, { first: MAX_DEPTH - 1 }, inDepth);
   const last = await searchPage(SEARCH, { first: 300, after: first.pageInfo.endCursor }, inDepth);
   expect(last.ranks).toEqual([MAX_DEPTH]);

@@ -19,13 +19,13 @@ const IN_PLACE = "In order; a bad item is null with an error at its place, and i
 export class CollectionsResolver {
   @Query(() => [Collection], { description: "All collections, in the order of their ids." })
   async collections(@Ctx() context: Context): Promise<Collection[]> {
-    const list = await context.services.collections.list();
+    const list = await context.collections.list();
     return list.map((info) => toCollection(info, context));
   }
 
   @Query(() => Collection, { nullable: true, description: "Null where there is none of this id." })
   async collection(@Ctx() context: Context, @Arg("id", () => ID) id: string): Promise<Collection | null> {
-    const info = await context.services.collections.find(id);
+    const info = await context.collections.find(id);
     return info ? toCollection(info, context) : null;
   }
 
@@ -35,8 +35,8 @@ export class CollectionsResolver {
     @Root() { info }: Collection,
     @Arg("metadata", () => [MetadataFilterInput], { nullable: true }) metadata?: MetadataFilterInput[] | null,
   ): Promise<number> {
-    const { services, signal, turns } = context;
-    return turns(() => services.collections.count(info, toFilter(metadata), { signal }));
+    const { collections, signal, turns } = context;
+    return turns(() => collections.count(info, toFilter(metadata), { signal }));
   }
 
   @FieldResolver(() => CollectionItemConnection)
@@ -74,12 +74,12 @@ export class CollectionsResolver {
     @Arg("id", () => ID) id: string,
     @Arg("kind", () => CollectionKind) kind: CollectionKind,
   ): Promise<Collection> {
-    return toCollection(await context.services.collections.create(id, kind), context);
+    return toCollection(await context.collections.create(id, kind), context);
   }
 
   @Mutation(() => Boolean, { nullable: true, description: "Deletes a collection with all of its items." })
   async deleteCollection(@Ctx() context: Context, @Arg("id", () => ID) id: string): Promise<boolean> {
-    await context.services.collections.delete(id);
+    await context.collections.delete(id);
     return true;
   }
 
@@ -93,8 +93,8 @@ export class CollectionsResolver {
     @Arg("items", () => [TextItemInput]) items: TextItemInput[],
   ): Promise<Promise<UpsertedItem>[]> {
     checkCount(items, "items", context);
-    const { services, signal } = context;
-    return inPlace(items, services.collections.upsertTexts(collection, items.map(plain), { signal }));
+    const { collections, signal } = context;
+    return inPlace(items, collections.upsertTexts(collection, items.map(plain), { signal }));
   }
 
   @Mutation(() => [UpsertedItem], {
@@ -107,8 +107,8 @@ export class CollectionsResolver {
     @Arg("items", () => [ImageItemInput]) items: ImageItemInput[],
   ): Promise<Promise<UpsertedItem>[]> {
     checkCount(items, "items", context);
-    const { services, signal } = context;
-    return inPlace(items, services.collections.upsertImages(collection, items.map(plain), { signal }));
+    const { collections, signal } = context;
+    return inPlace(items, collections.upsertImages(collection, items.map(plain), { signal }));
   }
 
   @Mutation(() => Int, { nullable: true, description: "Deletes items; answers how many there were." })
@@ -118,7 +118,7 @@ export class CollectionsResolver {
     @Arg("ids", () => [ID]) ids: string[],
   ): Promise<number> {
     checkCount(ids, "ids", context);
-    return context.services.collections.deleteItems(collection, ids);
+    return context.collections.deleteItems(collection, ids);
   }
 }
 

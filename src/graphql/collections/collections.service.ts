@@ -14,9 +14,9 @@ import type { Collection, CollectionItemConnection, ImageHitConnection } from ".
 export const MAX_DEPTH = 10_000;
 const DEFAULT_TEXT_WEIGHT = 0.5;
 
-export function toCollection(info: CollectionInfo, { services }: Context): Collection {
+export function toCollection(info: CollectionInfo, { collections }: Context): Collection {
   const { id, kind, model, fingerprint, dimension, createdAt } = info;
-  const current = fingerprint === services.collections.stamp.fingerprint;
+  const current = fingerprint === collections.stamp.fingerprint;
   // The two enums have the same names.
   return { info, id, kind: kind as Collection["kind"], model, fingerprint, current, dimension, createdAt };
 }
@@ -50,9 +50,9 @@ export async function listItems(
 ): Promise<CollectionItemConnection> {
   checkFirst(first, context);
   const afterId = after ? decodeId(after) : undefined;
-  const { services, signal, turns } = context;
+  const { collections, signal, turns } = context;
   const page = { limit: first + 1, after: afterId, filter, signal };
-  const found = await turns(() => services.collections.page(info, page));
+  const found = await turns(() => collections.page(info, page));
   const nodes = found.slice(0, first);
   const edges = nodes.map((node) => ({ node, cursor: Buffer.from(node.id).toString("base64url") }));
   return { edges, nodes, pageInfo: toPageInfo(edges, found.length > first, Boolean(after)) };
@@ -75,7 +75,7 @@ export async function searchImages(
   checkQuery(query);
   const filter = toFilter(query.metadata);
   // Before anything is encoded, so that a wrong collection costs nothing.
-  const { collections } = context.services;
+  const { collections } = context;
   const info = await collections.usable(collection, "IMAGES");
   const vector = await encodeQuery(query, context);
   const { hits, ranks, ...rest } = await searchPage(
@@ -141,7 +141,7 @@ export async function searchPage(
   context: Context,
 ): Promise<HitPage> {
   checkFirst(first, context);
-  const { collections } = context.services;
+  const { collections } = context;
   const codec = createCursorCodec(collections.stamp.fingerprint, inputs, {
     collection,
     filter,

@@ -1,15 +1,10 @@
-import { LRUCache } from "lru-cache";
 import { Arg, Ctx, Float, Query, Resolver } from "type-graphql";
 import type { Encoded } from "../../inference/encoder.js";
 import { cosine, divide } from "../../vectors.js";
 import { checkCount } from "../checks.js";
 import { Context } from "../context.js";
-import { encodeVector } from "../scalars/vector.scalar.js";
 import { TextPairInput } from "./embedding.input.js";
 import { Embedding, Space } from "./embedding.type.js";
-
-/** Unit vectors as they are answered, of cached texts that are asked for again, by their vectors: at most 14 MB at 384 dimensions. */
-const written = new LRUCache<Float32Array, string>({ max: 4096 });
 
 @Resolver()
 export class EmbeddingResolver {
@@ -29,16 +24,13 @@ export class EmbeddingResolver {
     normalized: boolean,
   ): (Embedding | Promise<Embedding>)[] {
     checkCount(texts, "texts", context);
-    const answer = (text: string, encoded: Encoded, toUnit: typeof divide | typeof writeUnit): Embedding => {
-      const { vector, norm, tokenCount, truncated } = encoded;
-      return { text, vector: normalized ? toUnit(vector, norm || 1) : vector, norm, tokenCount, truncated };
+    const answer = (text: string, { vector, norm, tokenCount, truncated }: Encoded): Embedding => {
+      return { text, vector: normalized ? divide(vector, norm || 1) : vector, norm, tokenCount, truncated };
     };
     return texts.map((text, i) => {
       const known = context.services.encoder.recall(text);
-      if (known) return answer(text, known, writeUnit);
-      return context.vectors
-        .load({ text, field: `texts[${i}]` })
-        .then((encoded) => answer(text, encoded, divide));
+      if (known) return answer(text, known);
+      return context.vectors.load({ text, field: `texts[${i}]` }).then((encoded) => answer(text, encoded));
     });
   }
 
@@ -60,13 +52,4 @@ export class EmbeddingResolver {
       return cosine(first.vector, second.vector);
     });
   }
-}
-
-function writeUnit(vector: Float32Array, norm: number): string {
-  let text = written.get(vector);
-  if (text === undefined) {
-    text = encodeVector(divide(vector, norm));
-    written.set(vector, text);
-  }
-  return text;
 }

@@ -18,7 +18,7 @@ export class Embedding {
   text!: string;
 
   @Field(() => VectorScalar)
-  vector!: Float32Array | string;
+  vector!: Float32Array;
 
   @Field(() => Float, { description: "Euclidean length before normalization." })
   norm!: number;

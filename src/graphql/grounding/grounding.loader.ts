@@ -11,7 +11,10 @@ export interface NamedImage {
 }
 
 /** Pictures with their grids and texts with their tokens, each computed once a request. */
-export function createGroundingLoaders({ visual, encoder }: Services, signal: AbortSignal) {
+export function createGroundingLoaders(
+  { visual, encoder }: Pick<Services, "visual" | "encoder">,
+  signal: AbortSignal,
+) {
   return {
     photos: new DataLoader<NamedImage, EncodedPicture, string>(
       (keys) => {

@@ -3,11 +3,10 @@ import { GroundwireError } from "../../errors.js";
 
 const RULE = "must be base64 of little-endian float32 values, or a list of finite numbers";
 
-/** A string is a vector that has been written before, by `encodeVector`. */
 export const VectorScalar = new GraphQLScalarType<Float32Array, string>({
   name: "Vector",
   description: "Base64 of little-endian float32 values; as an input also a list of finite numbers.",
-  serialize: (value) => (typeof value === "string" ? value : encodeVector(value as Float32Array)),
+  serialize: (value) => encodeVector(value as Float32Array),
   parseValue: parseVector,
   parseLiteral: (node) => parseVector(literalValue(node)),
 });
