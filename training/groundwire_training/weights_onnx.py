@@ -6,7 +6,7 @@ graph computes in plain float32, so that a row does not depend on the batch it t
 arithmetic takes its scale over the whole batch.
 
 Codes have 8 bits (`DequantizeLinear`), or 4, 6 or 7: two codes in a byte, four in three, eight in seven,
-unpacked by arithmetic. Scales are float16, and codes are chosen for the scale as it is stored.
+unpacked by shifts. Scales are float16, and codes are chosen for the scale as it is stored.
 """
 
 from __future__ import annotations
@@ -175,34 +175,41 @@ def pack(codes: np.ndarray, bits: int) -> np.ndarray:
 
 
 def unpack_nodes(name: str, packed: np.ndarray, bits: int) -> tuple[list[TensorProto], list[NodeProto]]:
-    """Nodes from the packed bytes to `<name>.blocks`; float32 holds these integers exactly."""
-    places = 2.0 ** ((8 - bits) * np.arange(group_bytes(bits)))
+    """Nodes from the packed bytes to `<name>.blocks`. They shift bytes, because the same in float32 would take most of
+    the time in which a session is made."""
+    group, spare = group_bytes(bits), 8 - bits
     constants = {
         "packed": packed,
-        "above": np.float32(2**bits),
-        "zero": np.float32(2 ** (bits - 1)),
-        "places": places.astype(np.float32)[None, :, None],
-        "plane": np.array([1], np.int64),
+        "bits": np.uint8(bits),
+        "spare": np.uint8(spare),
+        "places": (spare * np.arange(group, dtype=np.uint8))[None, :, None],
         "flat": np.array([0, -1], np.int64),
-        "column": np.array([-1, 1], np.int64),
+        "count": np.array([len(packed)], np.int64),
     }
     stored = [numpy_helper.from_array(np.asarray(value), f"{name}.{key}") for key, value in constants.items()]
-    steps: list[tuple[str, list[str], str, dict]] = [
-        ("Cast", ["packed"], "bytes", {"to": TensorProto.FLOAT}),
-        ("Div", ["bytes", "above"], "quotient", {}),
-        ("Floor", ["quotient"], "shares", {}),
-        ("Mul", ["shares", "above"], "shifted", {}),
-        ("Sub", ["bytes", "shifted"], "first", {}),
-        ("Mul", ["shares", "places"], "placed", {}),
-        ("ReduceSum", ["placed", "plane"], "last", {}),
-        ("Concat", ["first", "last"], "planes", {"axis": 1}),
-        ("Reshape", ["planes", "flat"], "unsigned", {}),
-        ("Sub", ["unsigned", "zero"], "codes", {}),
-        ("Reshape", ["scale", "column"], "scales", {}),
-        ("Mul", ["codes", "scales"], "blocks", {}),
+    zero = numpy_helper.from_array(np.array([2 ** (bits - 1)], np.uint8))
+    shares = [f"share{j}" for j in range(group)]
+    steps: list[tuple[str, list[str], list[str], dict]] = [
+        ("BitShift", ["packed", "spare"], ["raised"], {"direction": "LEFT"}),
+        ("BitShift", ["raised", "spare"], ["first"], {"direction": "RIGHT"}),
+        ("BitShift", ["packed", "bits"], ["shares"], {"direction": "RIGHT"}),
+        ("BitShift", ["shares", "places"], ["placed"], {"direction": "LEFT"}),
+        ("Split", ["placed"], shares, {"axis": 1, "num_outputs": group}),
+    ]
+    last = shares[0]
+    for share in shares[1:]:
+        steps.append(("BitwiseOr", [last, share], [f"to_{share}"], {}))
+        last = f"to_{share}"
+    steps += [
+        ("Concat", ["first", last], ["planes"], {"axis": 1}),
+        ("Reshape", ["planes", "flat"], ["codes"], {}),
+        ("ConstantOfShape", ["count"], ["zeros"], {"value": zero}),
+        ("DequantizeLinear", ["codes", "scale", "zeros"], ["blocks"], {"axis": 0}),
     ]
     nodes = [
-        helper.make_node(kind, [f"{name}.{i}" for i in inputs], [f"{name}.{output}"], **attributes)
-        for kind, inputs, output, attributes in steps
+        helper.make_node(
+            kind, [f"{name}.{i}" for i in inputs], [f"{name}.{output}" for output in outputs], **attributes
+        )
+        for kind, inputs, outputs, attributes in steps
     ]
     return stored, nodes

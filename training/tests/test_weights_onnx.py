@@ -10,6 +10,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
+from groundwire_training.graph_onnx import OPSET
 from groundwire_training.weights_onnx import SESSION_ENTRIES, Storage, pack, quantize, store_weights
 
 
@@ -42,7 +43,7 @@ def export(folder) -> tuple[Mixed, torch.Tensor]:
         input_names=["ids"],
         output_names=["out"],
         dynamic_axes=axes,
-        opset_version=17,
+        opset_version=OPSET,
         dynamo=False,
     )
     return module, ids
@@ -117,7 +118,7 @@ def test_a_weight_that_no_product_reads_stays_exact(tmp_path):
         [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [64, 64])],
         [numpy_helper.from_array(values, "bias")],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     onnx.save(model, str(tmp_path / "in.onnx"))
     store_weights(tmp_path / "in.onnx", tmp_path / "out.onnx", [Storage("", 8, 32)])
     (kept,) = onnx.load(tmp_path / "out.onnx").graph.initializer
