@@ -1,8 +1,10 @@
+import { access, constants, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { loadBundle, resolveBundleDirectory, type Bundle } from "../bundle/bundle.js";
-import { readConfig, type Config } from "../config.js";
+import { ConfigError, readConfig, type Config } from "../config.js";
 import { explain } from "../explain.js";
-import { startServices } from "../services.js";
+import { startServices, type Services } from "../services.js";
 
 export const summary = "checks of the installation, the configuration and the bundle";
 
@@ -40,8 +42,36 @@ async function prove(directory: string, config: Config): Promise<void> {
   const services = await startServices(directory, config);
   const { items } = services.bundle.golden;
   pass(`model: ${items.length} golden texts equal PyTorch's (cosine >= 0.999)`);
-  await services.close();
+  try {
+    await examineCollections(services, resolve(config.dataDir));
+  } finally {
+    await services.close();
+  }
   pass(`start and stop in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+async function examineCollections({ collections }: Services, folder: string): Promise<void> {
+  await requireWritable(folder);
+  const all = await collections.list();
+  const { fingerprint } = collections.stamp;
+  const others = all.filter((info) => info.fingerprint !== fingerprint).map(({ id }) => id);
+  const rest = others.length > 0 ? `; of another model: ${others.join(", ")} (groundwire reembed ID)` : "";
+  pass(`collections: ${all.length}${rest}\n        ${folder}`);
+}
+
+/** It is made with the first collection: until then its nearest parent decides. */
+async function requireWritable(folder: string): Promise<void> {
+  let nearest = folder;
+  while (nearest !== dirname(nearest) && !(await stat(nearest).catch(() => undefined)))
+    nearest = dirname(nearest);
+  const found = await stat(nearest);
+  const mayWrite = await access(nearest, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  if (found.isDirectory() && mayWrite) return;
+  const fault = found.isDirectory() ? "cannot be written" : "is no folder";
+  throw new ConfigError(`GROUNDWIRE_DATA_DIR must be a folder that can be written, ${nearest} ${fault}`);
 }
 
 function describe({ directory, manifest, lexicon }: Bundle): string {
