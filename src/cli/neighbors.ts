@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { ownEntries } from "../composition/composition.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
+import { checkWhole } from "../inference/tokenizer.js";
 import type { SearchHit } from "../lexicon/search.js";
 import type { Services } from "../services.js";
 import { parseFirst, UsageError } from "./command.js";
@@ -38,10 +39,11 @@ async function find(
   text: string,
   k: number,
   exclude: string[],
-  { encoder, lexicon }: Services,
+  { bundle, encoder, lexicon }: Services,
 ): Promise<SearchHit[]> {
   const [encoded] = await encoder.encode([text], { fields: ["TEXT"] });
   if (!encoded || isGroundwireError(encoded)) throw encoded ?? bad("TEXT has no vector");
+  checkWhole(encoded, "TEXT", bundle.manifest.maxTokens);
   const [result] = await lexicon.search([{ vector: encoded.vector, k, filter: { exclude } }]);
   if (!result || isGroundwireError(result)) throw result ?? bad("TEXT has no neighbors");
   return result.hits;

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { rankPredicates, type RankedPredicate } from "../relations/ranking.js";
 import { scoreInPhoto } from "../relations/photo-pair.js";
 import { parseFirst, UsageError } from "./command.js";
-import { encodePhoto, encodeTexts, withRelations, type RelationalServices } from "./with-relations.js";
+import { encodePhoto, encodeWhole, withRelations, type RelationalServices } from "./with-relations.js";
 
 export const summary = "predicates that relate two things, or what completes a triple";
 
@@ -62,9 +62,9 @@ interface Pair {
 
 async function infer(
   { subject, object, first, image }: Pair & { image: string | undefined },
-  { encoder, visual, relations }: RelationalServices,
+  { bundle, encoder, visual, relations }: RelationalServices,
 ): Promise<RankedPredicate[]> {
-  const encoded = await encodeTexts(encoder, { subject, object });
+  const encoded = await encodeWhole({ bundle, encoder }, { subject, object });
   const [left, right] = encoded.map(({ vector }) => vector) as [Float32Array, Float32Array];
   const pair = { subject: left, object: right };
   const scores = image
@@ -75,11 +75,14 @@ async function infer(
 
 async function complete(
   { subject, object, first, predicate }: Pair & { predicate: string },
-  { encoder, relations }: RelationalServices,
+  { bundle, encoder, relations }: RelationalServices,
 ) {
   const missing = subject === MISSING ? "subject" : "object";
   const text = missing === "subject" ? object : subject;
-  const [known] = await encodeTexts(encoder, { [missing === "subject" ? "object" : "subject"]: text });
+  const [known] = await encodeWhole(
+    { bundle, encoder },
+    { [missing === "subject" ? "object" : "subject"]: text },
+  );
   const query = {
     known: (known as { vector: Float32Array }).vector,
     missing,

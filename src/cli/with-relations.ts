@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { requireFile } from "../bundle/bundle.js";
 import { GroundwireError, isGroundwireError } from "../errors.js";
 import type { Encoded, Encoder } from "../inference/encoder.js";
+import { checkWhole } from "../inference/tokenizer.js";
 import type { TextOutput } from "../inference/protocol.js";
 import type { EncodedPicture, VisualEncoder } from "../pictures/visual-encoder.js";
 import type { Relations } from "../relations/relations.js";
@@ -33,6 +34,17 @@ export async function encodeTexts(
 ): Promise<Encoded[]> {
   const fields = Object.keys(texts);
   return (await encoder.encode(Object.values(texts), { fields, output })).map(orThrow);
+}
+
+/** @throws GroundwireError of the first bad text, or TEXT_TOO_LONG where the model does not read one to its end. */
+export async function encodeWhole(
+  { bundle, encoder }: Pick<Services, "bundle" | "encoder">,
+  texts: Record<string, string>,
+): Promise<Encoded[]> {
+  const encoded = await encodeTexts(encoder, texts);
+  const fields = Object.keys(texts);
+  encoded.forEach((one, i) => checkWhole(one, fields[i] as string, bundle.manifest.maxTokens));
+  return encoded;
 }
 
 /** @throws GroundwireError where the file cannot be read, or is no picture that is served. */

@@ -5,7 +5,7 @@ import { GroundwireError, isGroundwireError, type ErrorCode } from "../errors.js
 import { checkCost, textCost } from "../graphql/cost.js";
 import { encodeVector } from "../graphql/scalars/vector.scalar.js";
 import type { Encoded, Timings } from "../inference/encoder.js";
-import { checkText, type TokenizedText } from "../inference/tokenizer.js";
+import { checkText, checkWhole } from "../inference/tokenizer.js";
 import type { Services } from "../services.js";
 import { normalize } from "../vectors.js";
 import { addRetryHeaders, toRefusal } from "./errors.js";
@@ -94,20 +94,10 @@ async function checkTexts(texts: string[], { encoder, bundle }: Services): Promi
   texts.forEach((text, i) => checkText(text, `input[${i}]`));
   for (const [i, text] of texts.entries()) {
     if (text.length <= maxTokens) continue;
-    checkLength(encoder.tokenize(text), `input[${i}]`, maxTokens);
+    checkWhole(encoder.tokenize(text), `input[${i}]`, maxTokens);
     // Long texts take milliseconds each, in which nobody else is answered.
     await setImmediate();
   }
-}
-
-function checkLength(
-  { truncated, tokenCount }: Pick<TokenizedText, "truncated" | "tokenCount">,
-  field: string,
-  maxTokens: number,
-): void {
-  if (!truncated) return;
-  const message = `${field} must have at most ${maxTokens} tokens, has ${tokenCount}`;
-  throw new GroundwireError("TEXT_TOO_LONG", message);
 }
 
 async function encode(
@@ -125,7 +115,7 @@ async function encode(
   const { maxTokens } = bundle.manifest;
   return results.map((result, i) => {
     if (isGroundwireError(result)) throw result;
-    checkLength(result, `input[${i}]`, maxTokens);
+    checkWhole(result, `input[${i}]`, maxTokens);
     return result;
   });
 }

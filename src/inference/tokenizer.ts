@@ -122,6 +122,17 @@ export function checkTokens(tokens: TokenizedText, text: string, field: string):
     throw bad(`${field} must hold at least one visible character, is ${JSON.stringify(text)}`);
 }
 
+/** @throws GroundwireError TEXT_TOO_LONG where only the beginning was encoded. */
+export function checkWhole(
+  { truncated, tokenCount }: Pick<TokenizedText, "truncated" | "tokenCount">,
+  field: string,
+  maxTokens: number,
+): void {
+  if (!truncated) return;
+  const message = `${field} must have at most ${maxTokens} tokens, has ${tokenCount}`;
+  throw new GroundwireError("TEXT_TOO_LONG", message);
+}
+
 function bad(message: string): GroundwireError {
   return new GroundwireError("BAD_USER_INPUT", message);
 }

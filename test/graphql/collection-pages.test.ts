@@ -49,7 +49,7 @@ beforeAll(async () => {
   options = { bundle: { manifest } as Bundle, encoder, visual, store, timeoutMs: 60_000 };
   collections = createCollections(options);
   context = {
-    services: { encoder, visual },
+    services: { bundle: options.bundle, encoder, visual },
     collections,
     limits: { maxTexts: 1024, maxFirst: 1000, maxBodyBytes: 1024 },
     turns: pLimit(4),

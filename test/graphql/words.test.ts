@@ -75,6 +75,36 @@ test("a text beyond maxTokens says that it was cut", async () => {
   expect(items?.[1]).toMatchObject({ truncated: false, tokenCount: 3 });
 });
 
+test("where an answer has no place to say so, a text beyond maxTokens is refused, and its neighbors are served", async () => {
+  const long = "horse ".repeat(300);
+  const query = `query ($long: String!) {
+    similarity(pairs: [{ a: "dog", b: $long }, { a: "dog", b: "cat" }])
+    byText: nearestNeighbors(query: { text: $long }) { nodes { text } }
+    byTerms: nearestNeighbors(query: { terms: [{ text: "dog" }, { text: $long }] }) { nodes { text } }
+    analogy(a: "dog", b: $long, c: "cat") { text }
+    oddOneOut(texts: ["dog", $long, "cat"]) { text }
+    concept(text: "dog") { similarityTo(text: $long) }
+    inferRelations(subject: $long, object: "horse") { predicate { name } }
+    completeRelation(subject: $long, predicate: "on") { text }
+  }`;
+  const { data, errors } = await graphql(server, query, { variables: { long } });
+  expect(data?.similarity).toEqual([null, expect.any(Number)]);
+  expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(["TEXT_TOO_LONG"]));
+  const limit = `must have at most ${server.services.bundle.manifest.maxTokens} tokens, has 302`;
+  expect(errors.map(({ message }) => message).sort()).toEqual(
+    [
+      `pairs[0].b ${limit}`,
+      `query.text ${limit}`,
+      `query.terms[1].text ${limit}`,
+      `b ${limit}`,
+      `texts[1] ${limit}`,
+      `similarityTo.text ${limit}`,
+      `subject ${limit}`,
+      `subject ${limit}`,
+    ].sort(),
+  );
+});
+
 test.each([
   ["NaN", Buffer.from(new Float32Array(384).fill(NaN).buffer).toString("base64"), /finite/],
   ["three bytes", "AAAA", /multiple of 4 bytes/],

@@ -3,6 +3,7 @@ import type { Upserted } from "../../collections/collections.js";
 import type { CollectionInfo, ItemFilter, ItemHit } from "../../collections/vector-store.js";
 import { mixQuery } from "../../collections/mix.js";
 import { GroundwireError, isGroundwireError } from "../../errors.js";
+import { checkWhole } from "../../inference/tokenizer.js";
 import { checkFirst } from "../checks.js";
 import type { Context } from "../context.js";
 import { createCursorCodec, type QueryInputs } from "../neighbors/cursor.js";
@@ -206,6 +207,7 @@ async function encodeText(
     timings,
   });
   if (!result || isGroundwireError(result)) throw result ?? new Error("no result");
+  checkWhole(result, field, services.bundle.manifest.maxTokens);
   return result.vector;
 }
 

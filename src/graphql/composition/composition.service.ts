@@ -13,6 +13,7 @@ import {
   type NamedTerm,
 } from "../neighbors/neighbors.service.js";
 import type { Neighbor } from "../neighbors/neighbors.type.js";
+import { loadWhole } from "../whole.js";
 import { CompositionMethod, type Composition, type OddOneOut } from "./composition.type.js";
 
 export interface ComposeRequest {
@@ -70,7 +71,7 @@ export async function solveAnalogy(
   first: number,
   context: Context,
 ): Promise<Neighbor[]> {
-  const loads = Object.entries({ a, b, c }).map(([field, text]) => context.vectors.load({ text, field }));
+  const loads = Object.entries({ a, b, c }).map(([field, text]) => loadWhole({ text, field }, context));
   const [from, to, next] = (await Promise.all(loads)).map(({ vector }) => vector) as Triple;
   const terms = [
     { vector: to, weight: 1 },
@@ -88,7 +89,7 @@ export async function findOddOneOut(texts: string[], context: Context): Promise<
     throw new GroundwireError("BAD_USER_INPUT", `texts must have at least 3 items, has ${texts.length}`);
   }
   const encoded = await Promise.all(
-    texts.map((text, i) => context.vectors.load({ text, field: `texts[${i}]` })),
+    texts.map((text, i) => loadWhole({ text, field: `texts[${i}]` }, context)),
   );
   const scores = meanSimilarities(encoded.map(({ vector }) => vector));
   const index = scores.indexOf(Math.min(...scores));

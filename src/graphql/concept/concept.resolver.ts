@@ -10,6 +10,7 @@ import { Context } from "../context.js";
 import { findNeighbors } from "../neighbors/neighbors.service.js";
 import { Neighbor } from "../neighbors/neighbors.type.js";
 import { VectorScalar } from "../scalars/vector.scalar.js";
+import { loadWhole } from "../whole.js";
 import { Concept } from "./concept.type.js";
 
 @Resolver(() => Concept)
@@ -125,10 +126,7 @@ export class ConceptResolver {
     @Ctx() context: Context,
     @Arg("text", () => String) text: string,
   ): Promise<number> {
-    const loads = [
-      load(concept, context),
-      context.vectors.load({ text, field: "similarityTo.text" }),
-    ] as const;
+    const loads = [load(concept, context), loadWhole({ text, field: "similarityTo.text" }, context)] as const;
     const [own, other] = await Promise.all(loads);
     return cosine(own.vector, other.vector);
   }

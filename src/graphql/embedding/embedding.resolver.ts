@@ -3,6 +3,7 @@ import type { Encoded } from "../../inference/encoder.js";
 import { cosine, divide } from "../../vectors.js";
 import { checkCount } from "../checks.js";
 import { Context } from "../context.js";
+import { loadWhole } from "../whole.js";
 import { TextPairInput } from "./embedding.input.js";
 import { Embedding, Space } from "./embedding.type.js";
 
@@ -45,8 +46,8 @@ export class EmbeddingResolver {
     checkCount(pairs, "pairs", context);
     return pairs.map(async ({ a, b }, i) => {
       const loads = [
-        context.vectors.load({ text: a, field: `pairs[${i}].a` }),
-        context.vectors.load({ text: b, field: `pairs[${i}].b` }),
+        loadWhole({ text: a, field: `pairs[${i}].a` }, context),
+        loadWhole({ text: b, field: `pairs[${i}].b` }, context),
       ] as const;
       const [first, second] = await Promise.all(loads);
       return cosine(first.vector, second.vector);

@@ -4,6 +4,7 @@ import type { NeighborFilter as LexiconFilter } from "../../lexicon/search.js";
 import { checkCount, checkFirst, checkVector, checkWeight } from "../checks.js";
 import { searchPage } from "../collections/collections.service.js";
 import type { Context } from "../context.js";
+import { loadWhole } from "../whole.js";
 import { createCursorCodec, type QueryInputs } from "./cursor.js";
 import type { ConceptQueryInput, NeighborFilter, TermInput } from "./neighbors.input.js";
 import type { Neighbor, NeighborConnection } from "./neighbors.type.js";
@@ -33,7 +34,7 @@ export function nameTerms(terms: readonly TermInput[], field: string): NamedTerm
   return terms.map(({ text, weight }, i) => ({ text, weight, field: `${field}[${i}]` }));
 }
 
-/** @throws GroundwireError BAD_USER_INPUT unless exactly one of text, vector and terms is given. */
+/** @throws GroundwireError BAD_USER_INPUT unless exactly one of text, vector and terms is given; TEXT_TOO_LONG. */
 export async function resolveQuery(query: ConceptQueryInput, context: Context): Promise<ResolvedQuery> {
   const { text, vector, terms } = query;
   const given = Object.entries({ text, vector, terms }).filter(
@@ -51,11 +52,12 @@ export async function resolveQuery(query: ConceptQueryInput, context: Context): 
     return { vector, texts: [], inputs: vector };
   }
   if (terms) {
-    const { vector: sum } = await sumTerms(terms, "query.terms", context);
+    const { vector: sum, truncated } = await sumTerms(terms, "query.terms", context);
+    if (truncated) await requireWhole(nameTerms(terms, "query.terms"), context);
     const inputs = terms.map((term) => [term.text, term.weight ?? 1]);
     return { vector: sum, texts: terms.map((term) => term.text), inputs };
   }
-  const encoded = await context.vectors.load({ text: text as string, field: "query.text" });
+  const encoded = await loadWhole({ text: text as string, field: "query.text" }, context);
   return { vector: encoded.vector, texts: [text as string], inputs: text as string };
 }
 
@@ -83,6 +85,10 @@ export function loadTerms(terms: readonly NamedTerm[], context: Context): Promis
     return { vector, truncated, weight: weight ?? 1 };
   });
   return Promise.all(loads);
+}
+
+async function requireWhole(terms: readonly NamedTerm[], context: Context): Promise<void> {
+  await Promise.all(terms.map(({ text, field }) => loadWhole({ text, field: `${field}.text` }, context)));
 }
 
 export interface PageRequest {

@@ -6,6 +6,7 @@ import type { Relations } from "../../relations/relations.js";
 import { checkFirst } from "../checks.js";
 import type { Context, NamedText } from "../context.js";
 import type { Neighbor } from "../neighbors/neighbors.type.js";
+import { loadWhole } from "../whole.js";
 import type { RelationLoaders } from "./relations.loader.js";
 import type { ObjectPairInput } from "./relations.input.js";
 import type { PairRelations, RelationScore } from "./relations.type.js";
@@ -36,7 +37,7 @@ export async function inferRelations(request: PairRequest, context: Context): Pr
   const { subject, object, image, first } = request;
   checkFirst(first, context);
   const relations = requireRelations(context);
-  const ends = [context.vectors.load(subject), context.vectors.load(object)] as const;
+  const ends = [loadWhole(subject, context), loadWhole(object, context)] as const;
   const [left, right] = await Promise.all(ends);
   const pair = { subject: left.vector, object: right.vector };
   const scores =
@@ -89,7 +90,7 @@ export async function completeRelation(request: TripleRequest, context: Context)
   const predicate = relations.findPredicate(request.predicate);
   const known =
     subject == null ? { text: object as string, field: "object" } : { text: subject, field: "subject" };
-  const { vector } = await context.vectors.load(known);
+  const { vector } = await loadWhole(known, context);
   const missing = subject == null ? "subject" : "object";
   const triple = { missing, predicate, name: known.text } as const;
   return relations.loaders.completions.load({ ...triple, known: vector, k: request.first });
