@@ -221,7 +221,8 @@ class _Loop:
         threads = torch.get_num_threads()
         with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
             pool.submit(use_one_thread).result()
-            torch.set_num_threads(threads)  # What a thread sets for itself is also what later threads begin with.
+            # What a thread sets for itself is also what later threads begin with.
+            torch.set_num_threads(threads)
             ahead = pool.submit(self.stage.batch, *places[0], rank, world)
             for place in places[1:]:
                 current, ahead = ahead, pool.submit(self.stage.batch, *place, rank, world)
