@@ -21,7 +21,7 @@ interface Answer {
 }
 
 /** Characters of all kept answers and their keys, each a byte but for other scripts than Latin. */
-const MOST_KEPT = 8 * 1024 * 1024;
+const MOST_KEPT = 6 * 1024 * 1024;
 const LONGEST_KEPT = 256 * 1024;
 /** In an answer's place where its request was seen for the first time: most are never seen again. */
 const ONCE = "once";
