@@ -22,6 +22,8 @@ interface Answer {
 
 /** Characters of all kept answers and their keys, each a byte but for other scripts than Latin. */
 const MOST_KEPT = 6 * 1024 * 1024;
+/** Requests remembered, with and without their answers. */
+const MOST_REQUESTS = 4096;
 const LONGEST_KEPT = 256 * 1024;
 /** In an answer's place where its request was seen for the first time: most are never seen again. */
 const ONCE = "once";
@@ -35,6 +37,7 @@ const NO_TIME = { tokenizeMs: 0, queueMs: 0, inferMs: 0 };
  */
 export function registerAnswers(app: FastifyInstance, limiter: RateLimiter, metrics: Metrics): void {
   const kept = new LRUCache<string, Answer | typeof ONCE>({
+    max: MOST_REQUESTS,
     maxSize: MOST_KEPT,
     maxEntrySize: LONGEST_KEPT,
     sizeCalculation: (answer, key) => key.length + (answer === ONCE ? 0 : answer.body.length),
