@@ -12,18 +12,24 @@ const text = createTexts(randomInt(2 ** 32));
 const query = "query Embed($texts: [String!]!) { embed(texts: $texts) { vector } }";
 const accepted = [];
 const refused = [];
-let lost = 0;
+/** Why requests were lost: a connection's error, or an answer's. */
+const lost = {};
 let hinted = 0;
 
 function send(due) {
   return new Promise((resolve) => {
     const body = JSON.stringify({ query, variables: { texts: [text()] } });
     const outgoing = request(url, { agent, method: "POST", headers: { "content-type": "application/json" } });
-    const fail = () => {
-      lost += 1;
+    const lose = (reason) => {
+      lost[reason] = (lost[reason] ?? 0) + 1;
       resolve();
     };
-    outgoing.on("error", fail);
+    const fail = ({ code, message }) => lose(code ?? message);
+    outgoing.on("error", (error) => {
+      // A connection that had been idle was closed as it was taken again: nobody has accepted anything.
+      if (outgoing.reusedSocket && error.code === "ECONNRESET") resolve(send(due));
+      else fail(error);
+    });
     outgoing.on("response", (response) => {
       let answer = "";
       response.setEncoding("utf8");
@@ -35,7 +41,7 @@ function send(due) {
           refused.push(ms);
           if (/"retryAfterMs":[1-9]/.test(answer)) hinted += 1;
         } else if (answer.includes('"vector":"')) accepted.push(ms);
-        else lost += 1;
+        else return lose(answer.slice(0, 200));
         resolve();
       });
     });

@@ -33,7 +33,8 @@ export default async function overload(seconds = SECONDS) {
       refused: refused.count,
       refusedP99: round(refused.p99),
       refusedWithHint: refused.hinted,
-      lost,
+      lost: Object.values(lost).reduce((sum, count) => sum + count, 0),
+      lostBy: lost,
     });
   } finally {
     await ours.stop();
