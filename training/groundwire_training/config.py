@@ -19,6 +19,7 @@ import torch
 
 from .checkpoint import write_json
 from .field_values import check_ranges, parse_value
+from .hardware import has_bf16
 
 Config = TypeVar("Config", bound="LoopConfig")
 
@@ -223,9 +224,10 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 
 
 def preset_on(device: str, presets: Mapping[str, Config], preset: str) -> Config:
-    """The preset as it is on a kind of device, "cuda" or "cpu"."""
+    """The preset as it is on a kind of device, "cuda" or "cpu": in bfloat16 only where this machine has it."""
     variant = f"{preset}-gpu"
-    return presets[variant if device == "cuda" and variant in presets else preset]
+    config = presets[variant if device == "cuda" and variant in presets else preset]
+    return dataclasses.replace(config, bf16=config.bf16 and has_bf16())
 
 
 def begun_on(

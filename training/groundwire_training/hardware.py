@@ -9,6 +9,13 @@ from pathlib import Path
 import torch
 
 
+def has_bf16() -> bool:
+    """Whether what a run computes on has bfloat16 itself. Emulated, it is slower than float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(value for name, value in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+
+
 def hardware() -> str:
     """The GPUs of this machine, if PyTorch sees any, its processor and its cores."""
     cpuinfo = Path("/proc/cpuinfo")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from groundwire_training import stage2, stage3, stage4
+from groundwire_training import config, stage2, stage3, stage4
 from groundwire_training.config import (
     FIRST_PASS_PRESETS,
     STAGE2_PRESETS,
@@ -125,7 +125,15 @@ def test_halving_halves_after_so_many_epochs_and_not_before():
 def test_a_preset_has_its_variant_on_a_gpu_alone_and_only_where_there_is_one():
     assert preset_on("cpu", STAGE2_PRESETS, "compact").trunk == "mobilenet_v2_tuned"
     assert preset_on("cuda", STAGE2_PRESETS, "compact").trunk == "mobilenet_v2_learned"
-    assert preset_on("cuda", STAGE2_PRESETS, "paper") is STAGE2_PRESETS["paper"]
+    assert preset_on("cuda", STAGE2_PRESETS, "paper") == STAGE2_PRESETS["paper"]
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_a_preset_is_in_bfloat16_where_the_hardware_has_it(has_it, monkeypatch):
+    monkeypatch.setattr(config, "has_bf16", lambda: has_it)
+    assert configure(STAGE2_PRESETS, "compact", []).bf16 is has_it
+    assert configure(STAGE2_PRESETS, "compact", ["bf16=true"]).bf16  # asked for by name
+    assert not configure(STAGE2_PRESETS, "smoke", []).bf16
 
 
 def begin(run: Path, stage: str, config: LoopConfig) -> Namespace:
@@ -221,7 +229,7 @@ def test_what_the_warm_up_needs_is_missed_before_the_first_pass(name, tmp_path):
 def test_overrides_of_all_go_to_their_stage():
     given = ["stage2.epochs=3", "stage3.batch_size=4", "stage2.sigma=0.2"]
     assert overrides_of("stage2", given) == ["--set", "epochs=3", "--set", "sigma=0.2"]
-    with pytest.raises(ValueError, match=r"must be STAGE\.NAME=VALUE with a stage of 1 to 4, got 'epochs=3'"):
+    with pytest.raises(ValueError, match=r"must be STAGE\.NAME=VALUE of a stage of 1 to 4 or properties, got 'epochs=3'"):
         overrides_of("stage2", ["epochs=3"])
 
 
