@@ -66,6 +66,15 @@ def check_replaceable(out: Path) -> None:
         raise ValueError(f"--out: must be a new or empty folder, or one that holds a bundle, got {out}")
 
 
+def replace_bundle(out: Path, folder: Path, scratch: Path) -> None:
+    """Puts a finished bundle in the place of another, which goes to `scratch`; all on one file system."""
+    # Hours may have passed since it was looked at.
+    check_replaceable(out)
+    if out.exists():
+        out.rename(scratch / "replaced")
+    folder.rename(out)
+
+
 def describe(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -22,8 +22,12 @@ STAGES = {
     "stage3": ("stage3", "relational grounding of described objects"),
     "stage4": ("stage4", "cross-modal retrieval heads on frozen streams"),
     "export": ("export", "write a model bundle: ONNX graphs, lexicon, axes, manifest, model card"),
+    "properties": (
+        "properties",
+        "colors, materials and shapes beyond their prior, into a finished bundle",
+    ),
     "evaluate": ("evaluate", "measure a bundle or checkpoints; print JSON and Markdown"),
-    "all": ("run_all", "prepare, four stages, export, evaluate; resumes where it stopped"),
+    "all": ("run_all", "prepare, four stages, export, properties, evaluate; resumes where it stopped"),
 }
 PRESETS = ("compact", "paper", "smoke")
 # Parts of a run without the training loop that would keep their command and their time.

@@ -20,7 +20,7 @@ import torch
 from tokenizers import Tokenizer
 
 from groundwire_training.axes import build_axes
-from groundwire_training.bundle import check_replaceable, write_manifest
+from groundwire_training.bundle import check_replaceable, replace_bundle, write_manifest
 from groundwire_training.calibration import language_grams, training_captions
 from groundwire_training.checkpoint import require_finished
 from groundwire_training.data_sources import short_name
@@ -110,11 +110,7 @@ def run(args: argparse.Namespace) -> int:
             )
         entries = build_lexicon(args.wordnet, args.data)[: args.lexicon_entries]
         write_bundle(folder, bert, tokenizer, fields, parity, entries=entries, data=args.data)
-        # Hours have passed.
-        check_replaceable(out)
-        if out.exists():
-            out.rename(Path(scratch) / f"{name}.replaced")
-        folder.rename(out)
+        replace_bundle(out, folder, Path(scratch))
     total = sum(path.stat().st_size for path in out.iterdir())
     print(f"wrote {out}: {total} bytes ({total / 2**20:.2f} MiB) in {time.monotonic() - started:.0f} s")
     return 0
@@ -180,7 +176,7 @@ def write_bundle(
         "session": {"configEntries": SESSION_ENTRIES},
         # Largest absolute difference to PyTorch of every graph in float32, before its storage was made small.
         "float32MaxAbsDiff": parity,
-        "metrics": {},
+        "metrics": fields.get("metrics", {}),
     }
     write_model_card(folder, manifest, lexicon_size=len(entries))
     write_manifest(folder, manifest)

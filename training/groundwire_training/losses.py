@@ -186,11 +186,30 @@ def lexical_loss(words_wd: Tensor, targets_wd: Tensor) -> Tensor:
     return 1 - (normalize(words_wd.float(), dim=1) * normalize(targets_wd.float(), dim=1)).sum(1).mean()
 
 
-def property_contrast(objects_od: Tensor, phrases_ovd: Tensor, shares_ov: Tensor, *, sigma: float) -> Tensor:
-    """Cross-entropy of an object's V properties ("yellow banana") to their shares, by cosine / sigma."""
+def held_loss(vectors_nd: Tensor, before_nd: Tensor) -> Tensor:
+    """Mean squared distance of vectors from where they were, in their mean squared length."""
+    moved = (vectors_nd.float() - before_nd.float()).square().sum(-1).mean()
+    return moved / before_nd.float().square().sum(-1).mean()
+
+
+def property_contrast(
+    objects_od: Tensor,
+    phrases_ovd: Tensor,
+    shares_ov: Tensor,
+    *,
+    sigma: float,
+    log_prior_v: Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of an object's V properties ("yellow banana") to their shares, by cosine / sigma.
+
+    With the log of the properties' shares among all objects, it need not be in the vectors (logit adjustment, Menon et
+    al. 2021): what is left to them is what sets an object apart.
+    """
     objects = normalize(objects_od.float(), dim=1)
     phrases = normalize(phrases_ovd.float(), dim=2)
     scores_ov = torch.einsum("od,ovd->ov", objects, phrases) / sigma
+    if log_prior_v is not None:
+        scores_ov = scores_ov + log_prior_v
     return -(shares_ov * scores_ov.log_softmax(1)).sum(1).mean()
 
 

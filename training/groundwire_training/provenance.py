@@ -39,14 +39,14 @@ def describe_training(
     What a run of an older version did not record is null, or `preset`. Raises `FileNotFoundError` where the
     run lacks a stage that the bundle's stage stands on.
     """
-    exported = {name: value for name, value in session().items() if name in ("command", "commit", "hardware")}
+    exported = exporting_session()
     if run is None or stage == "base":
         made = {"preset": None, "seed": None, **exported, "languageModel": model_name(language)}
         made |= {"hours": 0, "stages": []}
         rows = base_data(made["languageModel"], named=data is not None)
         return {**made, "exported": exported, "data": rows}
     parts = describe_parts(run, stage)
-    made = describe_work(run, parts)
+    made = {**describe_work(run, parts), "languageModel": language_model(run, parts)}
     photos = captioned_photos(data, stage2_config_of(parts)["max_photos"])
     rows = base_data(made["languageModel"], named=data is not None)
     return {
@@ -69,8 +69,17 @@ def describe_work(run: Path, parts: Sequence[Part]) -> dict[str, Any]:
         "commit": ", ".join(distinct(parts, "commit")) or None,
         "hardware": "; ".join(dict.fromkeys(machines)),
         "hours": round(sum(part["hours"] for part in parts), 3),
-        "languageModel": language_model(run, parts),
     }
+
+
+def describe_tuning(training: dict[str, Any], run: Path, name: str) -> dict[str, Any]:
+    """A bundle's `training` after one more stage, which began with the bundle's own weights."""
+    parts = [*training["stages"], describe_loop(run, name)]
+    return {**training, **describe_work(run, parts), "stages": parts, "exported": exporting_session()}
+
+
+def exporting_session() -> dict[str, Any]:
+    return {name: value for name, value in session().items() if name in ("command", "commit", "hardware")}
 
 
 def stage2_config_of(parts: Sequence[Part]) -> dict[str, Any]:

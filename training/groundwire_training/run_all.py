@@ -1,4 +1,4 @@
-"""All stages in order: prepare, stages 1 to 4, export, evaluate. Run again, it goes on where it stopped.
+"""All stages in order: prepare, stages 1 to 4, export, properties, evaluate. Run again, it goes on where it stopped.
 
 python -m groundwire_training all --preset compact --data DATA --run runs/compact
 
@@ -20,11 +20,11 @@ from .bundle import check_replaceable
 from .checkpoint import write_json
 from .distributed import join_processes, wait_until
 
-STEPS = ("prepare", "stage1", "stage2", "stage3", "stage4", "export", "evaluate")
+STEPS = ("prepare", "stage1", "stage2", "stage3", "stage4", "export", "properties", "evaluate")
 # These compute in one process, whatever number was started.
 ALONE = ("prepare", "export", "evaluate")
 # The trunk of `compact` has been trained on ImageNet: its stage 1 is there for who wants it.
-SKIPPED = {"compact": ("stage1",), "paper": (), "smoke": ()}
+SKIPPED = {"compact": ("stage1",), "paper": ("properties",), "smoke": ()}
 RECORD = "all.json"
 
 # Options that a step takes over from this command, by the names of their values.
@@ -35,6 +35,7 @@ TAKEN_OVER = {
     "stage3": ("features", "trunk_weights", "words"),
     "stage4": ("features", "trunk_weights"),
     "export": ("wordnet", "trunk_weights"),
+    "properties": ("bert",),
     "evaluate": (),
 }
 
@@ -120,6 +121,8 @@ def command_of(step: str, args: argparse.Namespace) -> list[str]:
     command = [step, "--preset", args.preset, "--data", str(args.data)]
     if step == "export":
         command += ["--stage", "relational", "--run", str(args.run_dir), "--out", bundle]
+    elif step == "properties":
+        command += ["--run", str(args.run_dir), "--bundle", bundle, "--threads", str(args.threads)]
     elif step == "evaluate":
         out = str(args.run_dir / "evaluation")
         command += ["--run", str(args.run_dir), "--bundle", bundle, "--out", out, "--write-manifest"]
@@ -146,7 +149,7 @@ def overrides_of(step: str, overrides: list[str]) -> list[str]:
     for override in overrides:
         stage, dot, rest = override.partition(".")
         if not dot or stage not in STEPS or stage in ALONE:
-            raise ValueError(f"--set: must be STAGE.NAME=VALUE with a stage of 1 to 4, got {override!r}")
+            raise ValueError(f"--set: must be STAGE.NAME=VALUE of a stage of 1 to 4 or properties, got {override!r}")
         if stage == step:
             words += ["--set", rest]
     return words

@@ -51,7 +51,7 @@ from .losses import (
     word_contrast,
 )
 from .metrics_retrieval import recalls, retrieval_ranks
-from .properties import PropertyTable, load_tables, split_table
+from .property_tables import PropertyTable, load_tables, split_table
 from .stage1_config import STAGE1_PRESETS
 from .teacher import teacher_vectors
 from .train_loop import SELECTION, train
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         train_first_pass(stage, args.run_dir / FIRST_PASS)
         stage.config = config
     if args.preset in LEXICAL_PRESETS:
-        warm_up(stage, LEXICAL_PRESETS[args.preset], args.run_dir / LEXICAL)
+        warm_up(stage, configure(LEXICAL_PRESETS, args.preset, []), args.run_dir / LEXICAL)
     if join_processes().is_main_process:
         save_language_files(args.run_dir / NAME, language, tokenizer)
     state = train(stage, args.run_dir / NAME, description=NAME)
@@ -297,7 +297,7 @@ class Stage2:
             return None, torch.empty(0)
         table = list(self.properties.values())[draw.integers(len(self.properties))]
         rows = table.draw(self.config.property_objects, draw)
-        texts = [text for row in rows for text in (table.objects[row], *table.phrases(row))]
+        texts = table.versions(rows)
         mine = rank_slice(len(rows), rank, world)
         versions = 1 + len(table.values)
         mine = slice(mine.start * versions, mine.stop * versions)

@@ -11,7 +11,7 @@ from sklearn.metrics import silhouette_samples
 from torch import Tensor
 
 from .metrics_concreteness import first_component, pearson
-from .properties import PropertyTable
+from .property_tables import PropertyTable
 from .teacher import embed_all
 from .wordnet import WordNet
 

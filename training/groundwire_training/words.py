@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .lexicon import VISUAL_GENOME_COUNTS
+
 STOP_LIST = """
 a an the is are was were be been being am in on at of to and or with for from by as it its his her their he
 she they them him this that these those there while into onto up down out off over under through near next
@@ -66,13 +68,15 @@ def frequent_words(listing: Path | None) -> list[str]:
 
 def seen_names(data: Path) -> set[str]:
     """Names and attributes that annotators gave to things in photos (Visual Genome's counts), if at hand."""
-    folder = data / "relations" / "visual-genome"
-    names: set[str] = set()
-    for path in (folder / "objects_count.tsv", folder / "attributes_count.tsv"):
-        if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()[1:]
-            names.update(line.split("\t")[0] for line in lines)
-    return names
+    return {name for file in VISUAL_GENOME_COUNTS for name in counted_names(data, file)}
+
+
+def counted_names(data: Path, file: str) -> list[str]:
+    """Names in one of Visual Genome's counts, by descending count; none where it is not at hand."""
+    path = data / "relations" / "visual-genome" / file
+    if not path.is_file():
+        return []
+    return [line.split("\t")[0] for line in path.read_text(encoding="utf-8").splitlines()[1:]]
 
 
 def is_plain(entry: str) -> bool:

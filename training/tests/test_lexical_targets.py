@@ -14,7 +14,7 @@ from stage_runs import free_port
 from groundwire_training import lexical_targets as module
 from groundwire_training.distributed import join_processes
 from groundwire_training.lexical_targets import blend, known_part, lexical_targets
-from groundwire_training.properties import load_table, split_table
+from groundwire_training.property_tables import load_table, split_table
 from groundwire_training.wordnet import WordNet
 
 # offset, lexicographer file, word, parents

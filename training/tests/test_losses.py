@@ -10,6 +10,7 @@ import torch
 from groundwire_training.losses import (
     cosine_matrix,
     grouped_cross_entropy,
+    held_loss,
     lexical_loss,
     matchmap_similarity,
     multi_positive_cross_entropy,
@@ -158,6 +159,23 @@ def test_property_contrast_equals_its_loops():
             share * (c.exp() / total).log() for c, share in zip(cosines, shares[o], strict=True)
         )
     check_equal(property_contrast(objects, phrases, shares, sigma=0.05), slow / 2, objects, phrases)
+
+
+def test_property_contrast_beyond_a_prior_equals_its_loops():
+    objects, phrases = torch.randn(1, 5, requires_grad=True), torch.randn(1, 3, 5, requires_grad=True)
+    shares, prior = torch.tensor([[0.1, 0.2, 0.7]]), torch.tensor([0.6, 0.3, 0.1])
+    scores = [objects[0] @ v / (objects[0].norm() * v.norm()) / 0.5 for v in phrases[0]]
+    weights = [p * score.exp() for p, score in zip(prior, scores, strict=True)]
+    slow = -sum(share * (w / sum(weights)).log() for w, share in zip(weights, shares[0], strict=True))
+    fast = property_contrast(objects, phrases, shares, sigma=0.5, log_prior_v=prior.log())
+    check_equal(fast, slow, objects, phrases)
+
+
+def test_held_loss_equals_its_loops():
+    vectors, before = torch.randn(2, 3, 5, requires_grad=True), torch.randn(2, 3, 5)
+    pairs = [(vectors[i, j], before[i, j]) for i in range(2) for j in range(3)]
+    moved = sum((now - then) @ (now - then) for now, then in pairs)
+    check_equal(held_loss(vectors, before), moved / sum(then @ then for _, then in pairs), vectors)
 
 
 def test_pooled_contrast_equals_its_loops():

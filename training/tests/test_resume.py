@@ -50,7 +50,7 @@ class Workshop:
     def all_arguments(self, run: Path) -> list[str]:
         paths = ["--data", str(self.data), "--run", str(run), "--threads", "1"]
         paths += ["--features", str(self.folder / "features"), "--bert", str(self.bert)]
-        paths += ["--words", str(self.words), "--skip", "prepare,export,evaluate"]
+        paths += ["--words", str(self.words), "--skip", "prepare,export,properties,evaluate"]
         named = [f"{stage}.{override}" for stage in STAGES for override in OVERRIDES[stage]]
         chosen = [word for override in named for word in ("--set", override)]
         return ["all", "--preset", "smoke", *paths, *chosen]
