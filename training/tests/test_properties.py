@@ -91,7 +91,7 @@ def test_weights_of_another_bert_are_refused(workshop, tmp_path, capsys):
 def test_colors_are_learned_and_all_else_is_held(workshop, bundle, tmp_path):
     update_metrics(bundle, {"relational": {"simlex": 0.4}, "shipped": {"simlex": 0.5}})
     before = json.loads((bundle / "manifest.json").read_text())
-    kept = {name: (bundle / name).read_bytes() for name in TAKEN_OVER}
+    kept = {name: (bundle / name).read_bytes() for name in (*TAKEN_OVER, "tokenizer.json", "lexicon.txt")}
     texts = ["zebra", "idea", "striped horse"]
     old = onnx_embedder(bundle)(texts)
     shutil.copytree(bundle, tmp_path / "loose")
@@ -99,7 +99,7 @@ def test_colors_are_learned_and_all_else_is_held(workshop, bundle, tmp_path):
     command = arguments(workshop, tmp_path / "tuned", bundle, *faster)
     assert main(command) == 0
     manifest = json.loads((bundle / "manifest.json").read_text())
-    assert {name: (bundle / name).read_bytes() for name in TAKEN_OVER} == kept
+    assert {name: (bundle / name).read_bytes() for name in kept} == kept
     assert manifest["fingerprint"] != before["fingerprint"]
     assert manifest["metrics"] == {"relational": {"simlex": 0.4}}
     assert manifest["float32MaxAbsDiff"].keys() == before["float32MaxAbsDiff"].keys()
@@ -123,6 +123,13 @@ def test_colors_are_learned_and_all_else_is_held(workshop, bundle, tmp_path):
     # A second time, as `all` calls it where it was killed before it took note: nothing happens.
     assert main(command) == 0
     assert json.loads((bundle / "manifest.json").read_text()) == manifest
+
+
+def test_checkpoints_of_another_bundle_are_not_gone_on_with(workshop, bundle, tmp_path, capsys):
+    (tmp_path / "run" / "properties").mkdir(parents=True)
+    (tmp_path / "run" / "properties" / "bundle.json").write_text('{"fingerprint": "0123456789abcdef"}')
+    assert main(arguments(workshop, tmp_path / "run", bundle)) == 1
+    assert "was begun with another bundle, of fingerprint 0123456789ab" in capsys.readouterr().err
 
 
 def test_a_preset_without_such_an_end_is_refused(workshop, bundle, tmp_path, capsys):
