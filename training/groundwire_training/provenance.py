@@ -74,8 +74,22 @@ def describe_work(run: Path, parts: Sequence[Part]) -> dict[str, Any]:
 
 def describe_tuning(training: dict[str, Any], run: Path, name: str) -> dict[str, Any]:
     """A bundle's `training` after one more stage, which began with the bundle's own weights."""
-    parts = [*training["stages"], describe_loop(run, name)]
-    return {**training, **describe_work(run, parts), "stages": parts, "exported": exporting_session()}
+    part = describe_loop(run, name)
+    return {
+        **training,
+        "command": joined(" && ", training["command"], command_of(run, [part])),
+        "commit": joined(", ", training["commit"], *distinct([part], "commit")),
+        "hardware": joined("; ", training["hardware"], part["hardware"]),
+        "hours": round(training["hours"] + part["hours"], 3),
+        "stages": [*training["stages"], part],
+        "exported": exporting_session(),
+    }
+
+
+def joined(separator: str, *values: str | None) -> str | None:
+    """What the values list, each once."""
+    items = [item for value in values if value for item in value.split(separator)]
+    return separator.join(dict.fromkeys(items)) or None
 
 
 def exporting_session() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from run_fixtures import STAGE2, write_run
+from run_fixtures import STAGE2, write_run, write_stage
 from test_stage4 import CONFIG, toy_stage
 
 from groundwire_training import cli, run_all, sessions
@@ -16,7 +16,7 @@ from groundwire_training.checkpoint import checkpoint_folder, write_json
 from groundwire_training.config import LEXICAL_PRESETS, STAGE2_PRESETS, save_config
 from groundwire_training.data_sources import captioned_photos, short_name
 from groundwire_training.model_card import model_card
-from groundwire_training.provenance import describe_training
+from groundwire_training.provenance import describe_training, describe_tuning
 from groundwire_training.sessions import REPOSITORY, current_commit, running
 from groundwire_training.stage1_config import STAGE1_PRESETS
 from groundwire_training.train_loop import train
@@ -209,3 +209,13 @@ def test_all_measures_the_language_model_that_it_grounded(tmp_path):
     assert given[given.index("--base") + 1] == "some/bert"
     args.bert = None
     assert "--base" not in run_all.command_of("evaluate", args)
+
+
+def test_a_bundle_of_an_older_version_goes_on_learning(tmp_path):
+    write_stage(tmp_path / "properties", {}, STAGE2)
+    older = {"command": "all --preset compact", "commit": None, "hardware": "a GPU", "hours": 1.5}
+    older |= {"preset": "compact", "seed": 7, "stages": [{"name": "stage2", "hours": 1.5, "hardware": "a GPU"}]}
+    told = describe_tuning(older, tmp_path, "properties")
+    assert (told["command"], told["hardware"], told["hours"]) == ("all --preset compact", "a GPU", 1.51)
+    assert (told["commit"], told["seed"], told["preset"]) == (None, 7, "compact")
+    assert [part["name"] for part in told["stages"]] == ["stage2", "properties"]
