@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lexicon-entries", type=int, help="only the most frequent entries of the lexicon (default: all)"
     )
+    parser.add_argument(
+        "--plain-axes",
+        action="store_true",
+        help="axes stay unnamed and have no read-outs: for a bundle that goes on learning, which writes them anew",
+    )
     parser.add_argument("--max-tokens", type=int, default=MAX_TOKENS, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
 
@@ -109,7 +114,8 @@ def run(args: argparse.Namespace) -> int:
                 folder, args.run_dir, args.data, args.trunk_weights, bert=bert, tokenizer=tokenizer
             )
         entries = build_lexicon(args.wordnet, args.data)[: args.lexicon_entries]
-        write_bundle(folder, bert, tokenizer, fields, parity, entries=entries, data=args.data)
+        norms = None if args.plain_axes else args.data
+        write_bundle(folder, bert, tokenizer, fields, parity, entries=entries, data=args.data, norms=norms)
         replace_bundle(out, folder, Path(scratch))
     total = sum(path.stat().st_size for path in out.iterdir())
     print(f"wrote {out}: {total} bytes ({total / 2**20:.2f} MiB) in {time.monotonic() - started:.0f} s")
@@ -134,10 +140,11 @@ def write_bundle(
     *,
     entries: list[str],
     data: Path | None,
+    norms: Path | None,
 ) -> None:
     """Writes every file that needs no photos. `tokenizer` must neither pad nor truncate.
 
-    `parity` holds the differences to PyTorch of the graphs that are already in the folder.
+    `norms` is the data folder whose norms name the axes, `data` the one whose captions calibrate rounding. `parity` holds the differences to PyTorch of the graphs that are already in the folder.
     """
     pooling, max_tokens = fields["pooling"], fields["maxTokens"]
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
@@ -164,7 +171,7 @@ def write_bundle(
     vectors = embed(entries)
     write_lexicon(folder, entries, vectors)
     note("axes and read-outs")
-    write_json(folder / "axes.json", build_axes(entries, vectors, embed, data))
+    write_json(folder / "axes.json", build_axes(entries, vectors, embed, norms))
     note("map")
     (folder / "map.bin").write_bytes(project_map(vectors).astype("<f4").tobytes())
     golden = build_golden(lambda text: tokenizer.encode(text).ids, embed_ids, max_tokens)

@@ -119,5 +119,7 @@ def write_tuned(args: argparse.Namespace, out: Path, language: BertModel, tokeni
             if (args.bundle / name).is_file():
                 shutil.copy(args.bundle / name, folder / name)
         entries = (args.bundle / "lexicon.txt").read_text("utf-8").splitlines()
-        write_bundle(folder, language, tokenizer, fields, parity, entries=entries, data=args.data)
+        write_bundle(
+            folder, language, tokenizer, fields, parity, entries=entries, data=args.data, norms=args.data
+        )
         replace_bundle(out, folder, Path(scratch))

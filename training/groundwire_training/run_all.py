@@ -84,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     skipped = SKIPPED[args.preset] if args.skip is None else args.skip
     steps = [step for step in STEPS if step not in skipped]
     commands = {step: command_of(step, args) for step in steps}
+    if "properties" in steps and "export" in steps:
+        commands["export"].append("--plain-axes")
     if "export" in steps:
         check_replaceable(bundle_of(args))
     args.run_dir.mkdir(parents=True, exist_ok=True)

@@ -214,7 +214,11 @@ def test_all_measures_the_language_model_that_it_grounded(tmp_path):
 def test_a_bundle_of_an_older_version_goes_on_learning(tmp_path):
     write_stage(tmp_path / "properties", {}, STAGE2)
     older = {"command": "all --preset compact", "commit": None, "hardware": "a GPU", "hours": 1.5}
-    older |= {"preset": "compact", "seed": 7, "stages": [{"name": "stage2", "hours": 1.5, "hardware": "a GPU"}]}
+    older |= {
+        "preset": "compact",
+        "seed": 7,
+        "stages": [{"name": "stage2", "hours": 1.5, "hardware": "a GPU"}],
+    }
     told = describe_tuning(older, tmp_path, "properties")
     assert (told["command"], told["hardware"], told["hours"]) == ("all --preset compact", "a GPU", 1.51)
     assert (told["commit"], told["seed"], told["preset"]) == (None, 7, "compact")
