@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 # Share of the mean curvature added to each: inputs that never vary would let their weights run away.
 DAMPING = 0.01
+BLOCK = 64  # columns
 # A module's index stays behind a dot in the names of nodes: `encoder.layer.0.output` is `encoder/layer.0/output`.
 INDEX = r"\.(?!\d)"
 # A sequence of layers also stands before its own part: `feed_forward/feed_forward.0`.
@@ -41,11 +42,18 @@ def round_compensated(rows: np.ndarray, scales: np.ndarray, gram: np.ndarray, mo
     factor = torch.linalg.cholesky(inverse, upper=True).float()
     left, scale = left[:, order], scale[:, order]
     codes = torch.empty_like(left)
-    for column in range(left.shape[1]):
-        code = (left[:, column] / scale[:, column]).round().clamp(-most, most)
-        codes[:, column] = code
-        error = (left[:, column] - code * scale[:, column]) / factor[column, column]
-        left[:, column:] -= error[:, None] * factor[column, column:]
+    width = left.shape[1]
+    for first in range(0, width, BLOCK):
+        last = min(first + BLOCK, width)
+        errors = torch.empty(len(left), last - first)
+        for column in range(first, last):
+            code = (left[:, column] / scale[:, column]).round().clamp(-most, most)
+            codes[:, column] = code
+            error = (left[:, column] - code * scale[:, column]) / factor[column, column]
+            left[:, column:last] -= error[:, None] * factor[column, column:last]
+            errors[:, column - first] = error
+        # Columns after the block are moved once, by a product, and not at each of its columns.
+        left[:, last:] -= errors @ factor[first:last, last:]
     restored = torch.empty_like(codes)
     restored[:, order] = codes
     return restored.numpy()

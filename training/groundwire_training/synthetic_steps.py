@@ -155,7 +155,8 @@ def stage2_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticS
 
 
 def stage3_step(preset: str, device: torch.device, shapes: Shapes) -> SyntheticStep:
-    config, stage2 = (preset_on(device.type, presets, preset) for presets in (STAGE3_PRESETS, STAGE2_PRESETS))
+    config = preset_on(device.type, STAGE3_PRESETS, preset)
+    stage2 = preset_on(device.type, STAGE2_PRESETS, preset)
     photos = shapes.photos or config.batch_size
     grid = GRIDS[stage2.trunk]
     language = make_bert(preset)

@@ -136,6 +136,12 @@ def test_a_preset_is_in_bfloat16_where_the_hardware_has_it(has_it, monkeypatch):
     assert not configure(STAGE2_PRESETS, "smoke", []).bf16
 
 
+def pretend(monkeypatch: pytest.MonkeyPatch, *, cuda: bool) -> None:
+    """That there is a GPU, or none."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: cuda)
+
+
 def begin(run: Path, stage: str, config: LoopConfig) -> Namespace:
     """The arguments of a stage that goes on with `run`, in which another has begun."""
     (run / stage).mkdir(parents=True, exist_ok=True)
@@ -146,7 +152,7 @@ def begin(run: Path, stage: str, config: LoopConfig) -> Namespace:
 @pytest.mark.parametrize("begun", ["cpu", "cuda"])
 @pytest.mark.parametrize("stage", ["first-pass", "stage2"])
 def test_both_passes_go_on_as_the_variant_that_the_run_was_begun_with(begun, stage, tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: begun == "cpu")
+    pretend(monkeypatch, cuda=begun == "cpu")
     presets = {"first-pass": FIRST_PASS_PRESETS, "stage2": STAGE2_PRESETS}
     arguments = begin(tmp_path, stage, preset_on(begun, presets[stage], "compact"))
     expected = (preset_on(begun, STAGE2_PRESETS, "compact"), preset_on(begun, FIRST_PASS_PRESETS, "compact"))
@@ -157,7 +163,7 @@ def test_both_passes_go_on_as_the_variant_that_the_run_was_begun_with(begun, sta
 @pytest.mark.parametrize(("stage", "presets"), [(stage3, STAGE3_PRESETS), (stage4, STAGE4_PRESETS)])
 def test_later_stages_follow_stage_two_and_then_themselves(begun, stage, presets, tmp_path, monkeypatch):
     other = "cuda" if begun == "cpu" else "cpu"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: other == "cuda")
+    pretend(monkeypatch, cuda=other == "cuda")
     arguments = begin(tmp_path, "stage2", preset_on(begun, STAGE2_PRESETS, "compact"))
     assert stage.configure_stage(arguments) == preset_on(begun, presets, "compact")
     arguments = begin(tmp_path, stage.NAME, preset_on(other, presets, "compact"))
