@@ -42,7 +42,7 @@ class Held:
 
     words: list[str]  # the bundle's lexicon, by frequency
     phrases: list[str]  # neighboring words of training captions
-    attributes: list[str]  # put in front of the next ones
+    attributes: list[str]  # put in front of the next ones; both are empty where there are no counts
     names: list[str]
     captions: list[str]
     validation: list[str]  # phrases of validation captions alone
@@ -144,7 +144,7 @@ class PropertyTuning:
         draw = step_generator(config.seed, epoch, 1, step, part)
         table = self.draw_table(draw)
         rows = table.draw(config.batch_size, draw)
-        made_up = config.held_phrases // 2
+        made_up = config.held_phrases // 2 if held.attributes and held.names else 0
         texts = [held.words[i] for i in draw_frequent(len(held.words), config.held_words, draw)]
         texts += [
             held.phrases[i] for i in draw.integers(len(held.phrases), size=config.held_phrases - made_up)

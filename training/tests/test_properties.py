@@ -21,7 +21,9 @@ from groundwire_training.checkpoint import checkpoint_folder
 from groundwire_training.cli import main
 from groundwire_training.embedder import onnx_embedder, torch_embedder
 from groundwire_training.properties import LANGUAGE, TAKEN_OVER
-from groundwire_training.property_tables import PropertyTable
+from groundwire_training.property_config import PROPERTY_PRESETS
+from groundwire_training.property_stage import PropertyTuning, load_held
+from groundwire_training.property_tables import PropertyTable, load_tables
 from groundwire_training.stage2 import load_language
 from groundwire_training.stored_language import load_stored_language
 
@@ -123,6 +125,16 @@ def test_colors_are_learned_and_all_else_is_held(workshop, bundle, tmp_path):
     # A second time, as `all` calls it where it was killed before it took note: nothing happens.
     assert main(command) == 0
     assert json.loads((bundle / "manifest.json").read_text()) == manifest
+
+
+def test_without_counted_names_no_phrases_are_made_up(workshop):
+    assert load_held(workshop / "data", ["zebra"]).made_up(3, np.random.default_rng(0))
+    shutil.copytree(workshop / "data", workshop / "bare", ignore=shutil.ignore_patterns("visual-genome"))
+    held = load_held(workshop / "bare", ["zebra"])
+    language, tokenizer = load_stored_language(workshop / "bundle", workshop / "run" / "stage3" / "language")
+    tables = load_tables(workshop / "bare")
+    batch = PropertyTuning(PROPERTY_PRESETS["smoke"], language, tokenizer, tables, held).batch(0, 0, 0, 0, 1)
+    assert len(batch.texts.ids) == 2 * (1 + len(COLORS)) + 8 + 8
 
 
 def test_checkpoints_of_another_bundle_are_not_gone_on_with(workshop, bundle, tmp_path, capsys):
