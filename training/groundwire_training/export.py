@@ -144,7 +144,8 @@ def write_bundle(
 ) -> None:
     """Writes every file that needs no photos. `tokenizer` must neither pad nor truncate.
 
-    `norms` is the data folder whose norms name the axes, `data` the one whose captions calibrate rounding. `parity` holds the differences to PyTorch of the graphs that are already in the folder.
+    `norms` is the data folder whose norms name the axes, `data` the one whose captions calibrate rounding. `parity`
+    holds the differences to PyTorch of the graphs that are already in the folder.
     """
     pooling, max_tokens = fields["pooling"], fields["maxTokens"]
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)

@@ -81,13 +81,14 @@ def run(args: argparse.Namespace) -> int:
     check_begun_with(args.run_dir / NAME, bundle["fingerprint"])
     config = configure(PROPERTY_PRESETS, args.preset, args.set)
     language, tokenizer = load_stored_language(args.bundle, args.bert or default_bert_folder())
-    held = load_held(args.data, (args.bundle / "lexicon.txt").read_text("utf-8").splitlines())
-    stage = PropertyTuning(config, language, tokenizer, load_tables(args.data), held)
+    entries = (args.bundle / "lexicon.txt").read_text("utf-8").splitlines()
+    tables = load_tables(args.data)
+    stage = PropertyTuning(config, language, tokenizer, tables, load_held(args.data, entries, tables))
     state = train(stage, args.run_dir / NAME, description=NAME)
     if join_processes().is_main_process:
         load_module(language, checkpoint_folder(args.run_dir / NAME) / "language.safetensors")
         save_language_files(args.run_dir / NAME, language, tokenizer)
-        write_tuned(args, out, language.cpu().eval(), tokenizer)
+        write_tuned(args, out, language.cpu().eval(), tokenizer, entries)
     print(f"{NAME}: best selection {state['best']:.4f} at step {state['bestStep']}")
     return 0
 
@@ -103,7 +104,9 @@ def check_begun_with(folder: Path, fingerprint: str) -> None:
         raise ValueError(f"--run: {folder} was begun with another bundle, of fingerprint {begun[:12]}")
 
 
-def write_tuned(args: argparse.Namespace, out: Path, language: BertModel, tokenizer: Tokenizer) -> None:
+def write_tuned(
+    args: argparse.Namespace, out: Path, language: BertModel, tokenizer: Tokenizer, entries: list[str]
+) -> None:
     """The old bundle's graphs beside the new language model and all that is computed with it."""
     manifest = read_manifest(args.bundle)
     fields = {name: manifest[name] for name in ("name", "stage", "maxTokens", "pooling")}
@@ -118,7 +121,6 @@ def write_tuned(args: argparse.Namespace, out: Path, language: BertModel, tokeni
         for name in TAKEN_OVER:
             if (args.bundle / name).is_file():
                 shutil.copy(args.bundle / name, folder / name)
-        entries = (args.bundle / "lexicon.txt").read_text("utf-8").splitlines()
         write_bundle(
             folder, language, tokenizer, fields, parity, entries=entries, data=args.data, norms=args.data
         )

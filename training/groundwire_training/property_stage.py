@@ -25,7 +25,7 @@ from .language_stream import encode_texts, freeze_language, pool_words
 from .lexicon import VISUAL_GENOME_COUNTS
 from .losses import held_loss, property_contrast
 from .property_config import PropertyConfig
-from .property_tables import PropertyTable, load_tables, split_table
+from .property_tables import PropertyTable, split_table
 from .teacher import embed_all
 from .train_loop import SELECTION
 from .two_stream import Texts
@@ -53,8 +53,8 @@ class Held:
         return [f"{self.attributes[i]} {self.names[j]}" for i, j in zip(*places, strict=True)]
 
 
-def load_held(data: Path, lexicon: Sequence[str]) -> Held:
-    values = {value for table in load_tables(data).values() for value in table.values}
+def load_held(data: Path, lexicon: Sequence[str], tables: Mapping[str, PropertyTable]) -> Held:
+    values = {value for table in tables.values() for value in table.values}
     captions = [caption for several in load_split(data, "train").captions for caption in several]
     unseen = [caption for several in load_split(data, "val").captions for caption in several]
 

@@ -128,11 +128,11 @@ def test_colors_are_learned_and_all_else_is_held(workshop, bundle, tmp_path):
 
 
 def test_without_counted_names_no_phrases_are_made_up(workshop):
-    assert load_held(workshop / "data", ["zebra"]).made_up(3, np.random.default_rng(0))
+    tables = load_tables(workshop / "data")
+    assert load_held(workshop / "data", ["zebra"], tables).made_up(3, np.random.default_rng(0))
     shutil.copytree(workshop / "data", workshop / "bare", ignore=shutil.ignore_patterns("visual-genome"))
-    held = load_held(workshop / "bare", ["zebra"])
+    held = load_held(workshop / "bare", ["zebra"], tables)
     language, tokenizer = load_stored_language(workshop / "bundle", workshop / "run" / "stage3" / "language")
-    tables = load_tables(workshop / "bare")
     batch = PropertyTuning(PROPERTY_PRESETS["smoke"], language, tokenizer, tables, held).batch(0, 0, 0, 0, 1)
     assert len(batch.texts.ids) == 2 * (1 + len(COLORS)) + 8 + 8
 
