@@ -67,6 +67,7 @@ def test_both_losses_are_compared_over_the_asked_shapes():
 def test_ratios_are_to_the_limit_and_to_the_peer():
     found = ratios({"ours": 10.0, LOOPS: 2.0, "limit": 20.0})
     assert (found["ratioToLimit"], found["ratioToBestPeer"]) == (0.5, 5.0)
+    assert ratios({"ours": 8.618965, LOOPS: 3.0, "limit": 3.0})["ours"] == 8.619
 
 
 def test_operations_are_those_of_the_matrix_products_forward_and_backward():
