@@ -199,7 +199,7 @@ FIRST_PASS_PRESETS = {
     "compact": dataclasses.replace(
         STAGE2_PRESETS["compact"],
         epochs=28,
-        validate_every=2,
+        validate_every=4,
         learning_rate=1e-4,
         visual_learning_rate=6e-4,
         tail_learning_rate=2e-4,

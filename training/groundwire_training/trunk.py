@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import MobileNetV2Config, MobileNetV2Model
 
 from .augment import Augment
+from .folded_layers import run_folded
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,8 @@ class MobileNetV2Tail(nn.Module):
         grid_bchw = grid_bpc.unflatten(1, (side, side)).permute(0, 3, 1, 2)
         if self.augment is not None:
             grid_bchw = self.augment(grid_bchw)
-        return to_positions(self.layers(grid_bchw))
+        folded = self.training and grid_bchw.device.type == "cpu"
+        return to_positions(run_folded(self.layers, grid_bchw) if folded else self.layers(grid_bchw))
 
     def train(self, mode: bool = True) -> MobileNetV2Tail:
         super().train(mode)

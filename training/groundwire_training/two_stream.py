@@ -15,9 +15,10 @@ from transformers import BertModel
 
 from .config import Stage2Config
 from .language_stream import freeze_language, pool_words
+from .quick_dropout import quicken_dropout
 from .visual_stream import make_visual
 
-LENGTH_PARTS = 2  # of a batch of texts, by length
+LENGTH_PARTS = 4  # of a batch of texts, by length
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class TwoStream(nn.Module):
         self.learnable = freeze_language(language, top_layers=config.top_layers)
         for layer in language.encoder.layer:
             layer.attention.self.dropout.p = config.attention_dropout
+        quicken_dropout(self)
         if config.gradient_checkpointing:
             language.gradient_checkpointing_enable()
 
