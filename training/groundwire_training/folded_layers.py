@@ -36,11 +36,13 @@ def run_layer(layer: nn.Module, grid_bchw: Tensor) -> Tensor:
 
 def convolve(layer: MobileNetV2ConvLayer, grid_bchw: Tensor) -> Tensor:
     convolution, normalization = layer.convolution, layer.normalization
-    gain_c = normalization.weight * (normalization.running_var + normalization.eps).rsqrt()
+    mean_c, variance_c = normalization.running_mean, normalization.running_var
+    assert mean_c is not None and variance_c is not None
+    gain_c = normalization.weight * (variance_c + normalization.eps).rsqrt()
     hidden = conv2d(
         grid_bchw,
         convolution.weight * gain_c.view(-1, 1, 1, 1),
-        normalization.bias - normalization.running_mean * gain_c,
+        normalization.bias - mean_c * gain_c,
         padding=convolution.kernel_size[0] // 2,
         groups=convolution.groups,
     )

@@ -28,7 +28,7 @@ from .property_config import PropertyConfig
 from .property_tables import PropertyTable, split_table
 from .teacher import embed_all
 from .train_loop import SELECTION
-from .two_stream import Texts
+from .two_stream import Texts, last_layer
 from .words import content_phrases, counted_names, draw_frequent
 
 VALIDATION_PHRASES = 400
@@ -103,7 +103,7 @@ class WordsAndTokens(nn.Module):
         return pool_words(self.read(texts), texts.mask, "content")
 
     def read(self, texts: Texts) -> Tensor:
-        return self.language(input_ids=texts.ids, attention_mask=texts.mask).last_hidden_state.float()
+        return last_layer(self.language, texts).float()
 
 
 class PropertyTuning:

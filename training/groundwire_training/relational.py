@@ -14,8 +14,9 @@ from transformers import BertModel
 
 from .cross_attention import CrossAttention
 from .language_stream import freeze_language, pool_words
+from .quick_dropout import quicken_dropout
 from .relations import RelationHead
-from .two_stream import Texts
+from .two_stream import Texts, last_layer
 from .visual_stream import VisualStream
 
 
@@ -84,6 +85,7 @@ class Relational(nn.Module):
                 "vg150": nn.Parameter(torch.zeros(len(head.predicates))),
             }
         )
+        quicken_dropout(self)
         freeze_language(language, top_layers=top_layers)
         if visual.tail is not None:
             visual.tail.requires_grad_(False)
@@ -109,8 +111,7 @@ class Relational(nn.Module):
         )
 
     def embed(self, texts: Texts) -> Tensor:
-        hidden = self.language(input_ids=texts.ids, attention_mask=texts.mask).last_hidden_state
-        return pool_words(hidden, texts.mask, self.word_pooling)
+        return pool_words(last_layer(self.language, texts), texts.mask, self.word_pooling)
 
     def ground(self, descriptions_bnd: Tensor, grid_bpc: Tensor, mask_bn: Tensor) -> Tensor:
         """Grounded objects [B, N, D], normalised: their norm must not decide how strong a relation is."""

@@ -75,25 +75,27 @@ class TwoStream(nn.Module):
         return self.heads.visual(self.visual(grid_bpc))
 
     def embed_tokens(self, texts: Texts) -> Tensor:
-        return self.heads.language(self.last_layer(texts))
+        return self.heads.language(last_layer(self.language, texts))
 
     def embed_words(self, texts: Texts) -> Tensor:
         if len(texts.ids) == 0:
             return torch.zeros(0, self.language.config.hidden_size, device=texts.ids.device)
-        return pool_words(self.last_layer(texts), texts.mask, self.word_pooling)
+        return pool_words(last_layer(self.language, texts), texts.mask, self.word_pooling)
 
-    def last_layer(self, texts: Texts) -> Tensor:
-        """States [N, L, D], zero where padded. Shorter texts go through BERT apart: padding costs as much
-        as what is said, and one long text would pad all."""
-        lengths = texts.mask.sum(1)
-        order = lengths.argsort(stable=True)
-        parts = [self.encode_rows(texts, rows, int(lengths[rows[-1]])) for rows in order.chunk(LENGTH_PARTS)]
-        return torch.cat(parts)[order.argsort()]
 
-    def encode_rows(self, texts: Texts, rows: Tensor, longest: int) -> Tensor:
-        ids, mask = texts.ids[rows, :longest], texts.mask[rows, :longest]
-        hidden = self.language(input_ids=ids, attention_mask=mask).last_hidden_state
-        return pad(hidden, (0, 0, 0, texts.ids.shape[1] - longest))
+def last_layer(language: BertModel, texts: Texts) -> Tensor:
+    """States [N, L, D], zero where padded. Shorter texts go through BERT apart: padding costs as much as what is
+    said, and one long text would pad all."""
+    lengths = texts.mask.sum(1)
+    order = lengths.argsort(stable=True)
+    parts = [encode_rows(language, texts, rows, int(lengths[rows[-1]])) for rows in order.chunk(LENGTH_PARTS)]
+    return torch.cat(parts)[order.argsort()]
+
+
+def encode_rows(language: BertModel, texts: Texts, rows: Tensor, longest: int) -> Tensor:
+    ids, mask = texts.ids[rows, :longest], texts.mask[rows, :longest]
+    hidden = language(input_ids=ids, attention_mask=mask).last_hidden_state
+    return pad(hidden, (0, 0, 0, texts.ids.shape[1] - longest))
 
 
 @dataclass(frozen=True)
