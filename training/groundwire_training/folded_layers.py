@@ -1,8 +1,8 @@
-"""MobileNetV2's layers as a training step computes them on a CPU: the same sums, in two thirds of the time.
+"""MobileNetV2's layers as a training step computes them on a CPU: the same sums, in fewer passes over memory.
 
 Batch normalisation with fixed statistics is folded into its convolution, so that nothing passes over a grid for it;
 gradients reach its weights through the fold. A strided depthwise convolution computes every position and keeps every
-other: oneDNN's backward pass over strides takes four times as long. TensorFlow's padding is then the plain kind.
+other: oneDNN's backward pass over strides takes several times as long. TensorFlow's padding is then the plain kind.
 """
 
 from __future__ import annotations
