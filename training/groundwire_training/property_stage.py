@@ -232,7 +232,7 @@ class PropertyTuning:
     def same_nearest(self) -> float:
         """Share of unseen phrases' ten nearest words that were among their ten nearest before."""
         pairs = zip(self.nearest(self.model).tolist(), self.nearest_before.tolist(), strict=True)
-        return float(np.mean([len(set(now) & set(before)) / len(before) for now, before in pairs]))
+        return float(np.mean([len(set(after) & set(before)) / len(before) for after, before in pairs]))
 
     @torch.no_grad()
     def nearest(self, model: WordsAndTokens) -> Tensor:

@@ -1,4 +1,4 @@
-"""Dropout for CPUs, where a tenth of a step of stage 2 went into PyTorch's draws (measured)."""
+"""Dropout for CPUs, where PyTorch's draws are a noticeable part of a training step."""
 
 from __future__ import annotations
 

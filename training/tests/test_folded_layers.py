@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from transformers import MobileNetV2Config, MobileNetV2Model
+from transformers.models.mobilenet_v2.modeling_mobilenet_v2 import MobileNetV2ConvLayer
 
 from groundwire_training.folded_layers import run_folded
 from groundwire_training.quick_dropout import QuickDropout, quicken_dropout
@@ -15,8 +16,7 @@ def mobilenet_blocks() -> nn.Sequential:
     """All kinds of layers: with a residual and without, of strides 1 and 2, and the last convolution."""
     torch.manual_seed(0)
     model = MobileNetV2Model(MobileNetV2Config(tf_padding=True))
-    layers = nn.Sequential(*model.layer[3:7], model.conv_1x1).eval()
-    layers[-1] = layers[-1].__class__(model.config, 64, 128, kernel_size=1)
+    layers = nn.Sequential(*model.layer[3:7], MobileNetV2ConvLayer(model.config, 64, 128, kernel_size=1))
     for module in layers.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.running_mean, -0.2, 0.2)

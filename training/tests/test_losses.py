@@ -174,8 +174,8 @@ def test_property_contrast_beyond_a_prior_equals_its_loops():
 def test_held_loss_equals_its_loops():
     vectors, before = torch.randn(2, 3, 5, requires_grad=True), torch.randn(2, 3, 5)
     pairs = [(vectors[i, j], before[i, j]) for i in range(2) for j in range(3)]
-    moved = sum((now - then) @ (now - then) for now, then in pairs)
-    check_equal(held_loss(vectors, before), moved / sum(then @ then for _, then in pairs), vectors)
+    moved = sum((after - before) @ (after - before) for after, before in pairs)
+    check_equal(held_loss(vectors, before), moved / sum(before @ before for _, before in pairs), vectors)
 
 
 def test_pooled_contrast_equals_its_loops():
