@@ -59,6 +59,22 @@ describe("inferRelations", () => {
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
   });
 
+  test("pairs that are asked for together have the scores of each alone", async () => {
+    const pairs = { a: ["man", "horse"], b: ["horse", "man"], c: ["cup", "table"] } as const;
+    const fields = Object.entries(pairs).map(
+      ([name, [subject, object]]) =>
+        `${name}: inferRelations(subject: "${subject}", object: "${object}") ${FIELDS}`,
+    );
+    const { data } = await server.ask(`{ ${fields.join(" ")} }`);
+    for (const [name, [subject, object]] of Object.entries(pairs)) {
+      const expected = await scoresOf(await imagine(subject), await imagine(object));
+      const found = data?.[name] as Score[];
+      expect(found).toHaveLength(PREDICATES.length);
+      for (const { predicate, score } of found)
+        expect(score).toBeCloseTo(expected.get(predicate.name) ?? NaN, 4);
+    }
+  });
+
   test("probabilities are a softmax over all predicates, also when few are asked for", async () => {
     const query = (first: number): string =>
       `{ inferRelations(subject: "man", object: "horse", first: ${first}) ${FIELDS} }`;

@@ -22,8 +22,8 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
   const { threads, extra, operators, subspace, bias, entries, seen } = settings;
   const imagine = createImagination(await openGraph(settings.relations, { threads, extra }));
   const grounding = await openGraph(settings.grounding, { threads, extra });
-  const columns = transpose(operators, bias.length);
-  const pairs = await createProduct(columns, subspace * subspace, threads, openGraph);
+  const columns = concatenate([transpose(operators, bias.length), bias]);
+  const pairs = await createProduct(columns, subspace ** 2 + 1, threads, openGraph);
   // Imagined for the first completion: a worker that computes unasked cannot be ended cleanly.
   let lexicon: Promise<{ product: Product; evidence: Evidence }> | undefined;
 
@@ -37,9 +37,7 @@ export async function createRelateHandler(settings: RelateSettings, openGraph: O
     const inSubspace = (rows: Float32Array) =>
       space === "subspace" ? Promise.resolve(rows) : imagine(rows, count);
     const [left, right] = [await inSubspace(subjects), await inSubspace(objects)];
-    const scores = new Float32Array(await pairs.multiply(outerProducts(left, right, subspace)));
-    scores.forEach((value, i) => (scores[i] = value + (bias[i % bias.length] as number)));
-    return { scores };
+    return { scores: new Float32Array(await pairs.multiply(outerProducts(left, right, subspace))) };
   }
 
   async function complete({ queries }: CompleteRequest): Promise<CompleteReply> {
@@ -112,13 +110,18 @@ async function imagineLexicon(settings: RelateSettings, imagine: Imagine): Promi
   return imagined;
 }
 
-/** `r_s R_p r_o = <r_s (x) r_o, R_p>`: with the outer products [N, R * R] all predicates are one matrix product. */
+/**
+ * `r_s R_p r_o + b_p = <(r_s (x) r_o, 1), (R_p, b_p)>`: with rows [N, R * R + 1] all predicates are one matrix product.
+ */
 function outerProducts(subjects: Float32Array, objects: Float32Array, subspace: number): Float32Array {
-  const outer = new Float32Array(subjects.length * subspace);
-  for (let i = 0; i < subjects.length; i++) {
-    const first = Math.floor(i / subspace) * subspace;
-    for (let j = 0; j < subspace; j++)
-      outer[i * subspace + j] = (subjects[i] as number) * (objects[first + j] as number);
+  const outer = new Float32Array(subjects.length * subspace + subjects.length / subspace);
+  let at = 0;
+  for (let first = 0; first < subjects.length; first += subspace) {
+    for (let i = first; i < first + subspace; i++) {
+      const subject = subjects[i] as number;
+      for (let j = first; j < first + subspace; j++) outer[at++] = subject * (objects[j] as number);
+    }
+    outer[at++] = 1;
   }
   return outer;
 }
@@ -147,9 +150,12 @@ function transpose(matrix: Float32Array, count: number): Float32Array {
   return columns;
 }
 
-function concatenate(vectors: readonly Float32Array[]): Float32Array {
-  const width = vectors[0]?.length ?? 0;
-  const flat = new Float32Array(vectors.length * width);
-  vectors.forEach((vector, i) => flat.set(vector, i * width));
+function concatenate(parts: readonly Float32Array[]): Float32Array {
+  const flat = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    flat.set(part, at);
+    at += part.length;
+  }
   return flat;
 }
