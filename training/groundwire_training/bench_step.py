@@ -32,7 +32,7 @@ from .synthetic_steps import PREDICATES, Shapes, SyntheticStep, make_step
 
 SIGMA = 0.1
 LOOPS = "plain loops"
-LOSS_REPEATS = 3
+LOSS_REPEATS = 5
 
 
 def main() -> None:

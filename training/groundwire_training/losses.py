@@ -6,6 +6,7 @@ in the tests, equal forward and backward.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -17,6 +18,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy, embedding_bag, linear, normalize
 
 GPU_ELEMENTS = 1 << 26  # of a tensor that a loss puts up at once
+# Products of so many photos and tokens stay in a CPU's caches, and are large enough for oneDNN to be fast.
+PRODUCT_PHOTOS, PRODUCT_TOKENS = 4, 1024
+CACHED_PHOTOS = 32  # whose grids stay in a CPU's cache
 
 
 def matchmap_similarity(grid_bpd: Tensor, tokens_tld: Tensor, mask_tl: Tensor) -> Tensor:
@@ -38,7 +42,7 @@ class BestPosition(torch.autograd.Function):
     def forward(ctx: Any, grid_bpd: Tensor, tokens_nd: Tensor) -> Tensor:
         ctx.at_once = photos_at_once(grid_bpd, len(tokens_nd))
         if uses_onednn(tokens_nd):
-            blocks = best_by_onednn(grid_bpd, tokens_nd)
+            blocks = best_by_onednn(grid_bpd.split(ctx.at_once), tokens_nd)
         else:
             blocks = [(part @ tokens_nd.T).max(1) for part in grid_bpd.split(ctx.at_once)]
         where_bn = torch.cat([where for _, where in blocks])
@@ -53,9 +57,12 @@ class BestPosition(torch.autograd.Function):
         grid, tokens, slope = grid_bpd.float(), tokens_nd.float(), slope_bn.float()
         first_b1 = torch.arange(len(grid), device=grid.device).unsqueeze(1) * grid.shape[1]
         rows_bn = where_bn + first_b1
-        tokens_slope = embedding_bag(
-            rows_bn.T.contiguous(), grid.flatten(0, 1), mode="sum", per_sample_weights=slope.T.contiguous()
-        )
+        at_once = CACHED_PHOTOS if grid.device.type == "cpu" else len(grid)
+        tokens_slope = torch.zeros_like(tokens)
+        for rows, slopes in zip(rows_bn.split(at_once), slope.split(at_once), strict=True):
+            tokens_slope += embedding_bag(
+                rows.T.contiguous(), grid.flatten(0, 1), mode="sum", per_sample_weights=slopes.T.contiguous()
+            )
         grid_slope = torch.cat(
             [
                 sum_by_row(where, slopes, tokens, positions=grid.shape[1])
@@ -72,23 +79,28 @@ def uses_onednn(tokens_nd: Tensor) -> bool:
     return plain and both and not torch.is_autocast_enabled("cpu")
 
 
-def best_by_onednn(grid_bpd: Tensor, tokens_nd: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Of each photo, the largest products [1, N] over its positions, and where they are."""
-    packed_nd = tokens_nd.to_mkldnn()
+def best_by_onednn(parts_bpd: Sequence[Tensor], tokens_nd: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Of each part's photos, the largest products [b, N] over their positions, and where they are."""
+    packed = [part_nd.to_mkldnn() for part_nd in tokens_nd.split(PRODUCT_TOKENS)]
     threads = torch.get_num_threads()
-    # A thread takes a whole photo: threads that share each photo's product wait for each other twice a photo.
+    # A thread takes whole photos: threads that share a product wait for each other at its beginning and its end.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        blocks = list(pool.map(partial(best_of_photo, packed_nd), grid_bpd))
+        blocks = list(pool.map(partial(best_of_photos, packed), parts_bpd))
     torch.set_num_threads(threads)  # What a thread sets for itself is also what later threads begin with.
     return blocks
 
 
 @torch.no_grad()
-def best_of_photo(packed_nd: Tensor, photo_pd: Tensor) -> tuple[Tensor, Tensor]:
-    products_np = linear(packed_nd, photo_pd.contiguous().to_mkldnn()).to_dense()
-    # NumPy finds a row's largest number with vector instructions, PyTorch without: four times as long.
-    where_n = torch.from_numpy(products_np.numpy().argmax(1))
-    return products_np.gather(1, where_n.unsqueeze(1)).T, where_n.unsqueeze(0)
+def best_of_photos(packed: list[Tensor], photos_bpd: Tensor) -> tuple[Tensor, Tensor]:
+    packed_photos = photos_bpd.flatten(0, 1).to_mkldnn()
+    blocks = []
+    for packed_nd in packed:
+        products_nbp = linear(packed_nd, packed_photos).to_dense().unflatten(1, photos_bpd.shape[:2])
+        # NumPy finds a row's largest number with vector instructions, PyTorch without: four times as long.
+        where_nb1 = torch.from_numpy(products_nbp.numpy().argmax(2, keepdims=True))
+        blocks.append((products_nbp.gather(2, where_nb1), where_nb1))
+    best_nb1, where_nb1 = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+    return best_nb1.squeeze(2).T, where_nb1.squeeze(2).T
 
 
 def sum_by_row(where_bn: Tensor, slope_bn: Tensor, tokens_nd: Tensor, *, positions: int) -> Tensor:
@@ -116,10 +128,10 @@ def stable_order(rows: Tensor, count: int) -> Tensor:
 
 
 def photos_at_once(grid_bpd: Tensor, tokens: int) -> int:
-    """One on a CPU, whose caches then hold the products; on a GPU, which waits for launches, what fits."""
+    """A few on a CPU, whose caches then hold the products; on a GPU, which waits for launches, what fits."""
     photos, positions, width = grid_bpd.shape
     if grid_bpd.device.type == "cpu":
-        return 1
+        return PRODUCT_PHOTOS
     return max(1, min(photos, GPU_ELEMENTS // (tokens * max(positions, width))))
 
 
