@@ -87,6 +87,8 @@ def seeded():
 def test_matchmap_equals_its_loops_with_padding_left_out(at_once, onednn, monkeypatch):
     monkeypatch.setattr("groundwire_training.losses.photos_at_once", lambda *_: at_once)
     monkeypatch.setattr("groundwire_training.losses.uses_onednn", lambda _: onednn)
+    monkeypatch.setattr("groundwire_training.losses.PRODUCT_TOKENS", 7)
+    monkeypatch.setattr("groundwire_training.losses.CACHED_PHOTOS", 2)
     grid = torch.randn(3, 5, 8, requires_grad=True)
     tokens = torch.randn(4, 6, 8, requires_grad=True)
     mask = torch.tensor([[1] * n + [0] * (6 - n) for n in (6, 1, 3, 2)])
