@@ -128,10 +128,11 @@ def stable_order(rows: Tensor, count: int) -> Tensor:
 
 
 def photos_at_once(grid_bpd: Tensor, tokens: int) -> int:
-    """A few on a CPU, whose caches then hold the products; on a GPU, which waits for launches, what fits."""
+    """A few on a CPU, whose caches then hold the products, if all threads get some; on a GPU, which waits for
+    launches, what fits."""
     photos, positions, width = grid_bpd.shape
     if grid_bpd.device.type == "cpu":
-        return PRODUCT_PHOTOS
+        return max(1, min(PRODUCT_PHOTOS, photos // torch.get_num_threads()))
     return max(1, min(photos, GPU_ELEMENTS // (tokens * max(positions, width))))
 
 
